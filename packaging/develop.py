@@ -1,0 +1,55 @@
+"""Build the engine and the workload in release mode and make this checkout importable from the environment.
+
+The same as an editable install, without asking an index for the build backend: only cargo is run. The module is placed
+in the source tree (git ignores it) and one path file leads the environment there.
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+import sysconfig
+from pathlib import Path
+
+import backend
+
+ROOT = backend.ROOT
+SCRIPT = """#!{python}
+import sys
+
+from meshperf.cli import main
+
+sys.exit(main())
+"""
+
+
+def build_engine() -> Path:
+    """Build `meshperf._native` and place it in the source tree. Returns its path."""
+    environment = {**os.environ, "PYO3_PYTHON": sys.executable}
+    subprocess.run(
+        ["cargo", "build", "--release", "--locked", "--package", "meshperf-python"],
+        cwd=ROOT,
+        check=True,
+        env=environment,
+    )
+    target = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target"))
+    destination = ROOT / "src" / "meshperf" / "_native.abi3.so"
+    beside = destination.with_suffix(".new")
+    shutil.copy2(target / "release" / "lib_native.so", beside)
+    beside.rename(destination)
+    return destination
+
+
+def link_environment() -> None:
+    """Make `import meshperf` and the command `meshperf` work in the environment that runs this."""
+    site = Path(sysconfig.get_path("purelib"))
+    (site / "meshperf-checkout.pth").write_text(f"{ROOT / 'src'}\n")
+    command = Path(sysconfig.get_path("scripts")) / "meshperf"
+    command.write_text(SCRIPT.format(python=sys.executable))
+    command.chmod(0o755)
+
+
+if __name__ == "__main__":
+    print(backend.build_workload())
+    print(build_engine())
+    link_environment()

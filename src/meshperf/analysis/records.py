@@ -1,0 +1,194 @@
+"""What judgement produces: frozen records that `comparison.json`, the store and every report are made from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from meshperf.spec.records import FactValue, Warning
+from meshperf.units import Unit
+
+__all__ = [
+    "ArmSummary",
+    "Comparability",
+    "Comparison",
+    "ComponentCost",
+    "Estimate",
+    "MetricComparison",
+    "NoiseFloor",
+    "ObjectiveOutcome",
+    "RoundFigure",
+    "Verdict",
+    "Violation",
+]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Estimate:
+    """A number with its uncertainty. `low` and `high` bound `value` at `confidence`; NaN bounds mean none can be given."""
+
+    value: float
+    low: float
+    high: float
+    confidence: float
+    n: int
+    unit: Unit
+    method: str = ""
+
+
+class Verdict(StrEnum):
+    BETTER = "better"
+    WORSE = "worse"
+    EQUIVALENT = "equivalent"
+    INCONCLUSIVE = "inconclusive"
+    NOT_COMPARABLE = "not comparable"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Violation:
+    """One fact that differs or is unknown, and what would mend it. `severity`: EQ, CLOSE, or unknown-block, unknown-flag."""
+
+    path: str
+    a: FactValue
+    b: FactValue
+    severity: str
+    why: str
+    fix: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Comparability:
+    """Whether the arms may be compared. `grade`: A, B, C, D or X; `subject_differences` is what is under test."""
+
+    grade: str
+    subject: tuple[str, ...]
+    violations: tuple[Violation, ...] = ()
+    unknowns: tuple[Violation, ...] = ()
+    subject_differences: tuple[Violation, ...] = ()
+    equal: tuple[str, ...] = ()
+    rules: str = ""
+    """Name, version and digest of the rule file."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RoundFigure:
+    """One round's figures of one metric: candidate and baseline values, and their ratio."""
+
+    round: int
+    baseline: float
+    candidate: float
+    ratio: float
+    within_low: float = float("nan")
+    within_high: float = float("nan")
+    excluded: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MetricComparison:
+    """One metric of one candidate against the baseline of its group (or one arm against its twin)."""
+
+    arm: str
+    against: str
+    metric: str
+    """p50, p90, p99, mean, cpu_per_request, memory."""
+    unit: Unit
+    ratio: Estimate
+    """Over rounds: the published interval."""
+    added: Estimate
+    """Candidate minus baseline over rounds, in `unit`."""
+    companion: Estimate | None = None
+    """Hodges-Lehmann ratio over rounds."""
+    within: Estimate | None = None
+    """Rounds' within-deployment interval (typical); label it `this deployment only`."""
+    margin: float | None = None
+    verdict: Verdict = Verdict.INCONCLUSIVE
+    primary: bool = False
+    pooled: bool = False
+    """Merged over rounds, shown, never judged."""
+    reason: str = ""
+    p_adjusted: float | None = None
+    rounds_needed: int | None = None
+    rounds: tuple[RoundFigure, ...] = ()
+    between_sd: float | None = None
+    within_sd: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NoiseFloor:
+    """An arm against its freshly deployed twin: the smallest difference this machine can tell from none."""
+
+    arm: str
+    metric: str
+    ratio: Estimate
+    floor: float
+    """Half-width of the A/A interval as a share, at least the observed difference: 0.03 means 3 %."""
+    holds: bool
+    """The interval contains 1."""
+    rounds: tuple[RoundFigure, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ComponentCost:
+    """What one component of an arm used: CPU seconds per counted request, memory at the end of a round (means)."""
+
+    component: str
+    role: str
+    cpu_s_per_request: Estimate
+    private_bytes: Estimate
+    pss_bytes: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ArmSummary:
+    """One arm in absolute figures over its valid rounds (twins apart)."""
+
+    arm: str
+    resident: str
+    rounds: int
+    requests: int
+    offered_rps: float | None
+    achieved_rps: float
+    error_share: float
+    figures: Mapping[str, Estimate]
+    """By metric: geometric mean over rounds with its t interval. p99 is `pooled` where rounds hold too few requests."""
+    pooled_quantiles_s: Mapping[str, float] = field(default_factory=dict)
+    brings: Mapping[str, FactValue] = field(default_factory=dict)
+    """What the arm has that the baseline has not: security, features, proxy."""
+    components: tuple[ComponentCost, ...] = ()
+    invalid: tuple[str, ...] = ()
+    """Runs of this arm that were not valid, with the reason."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ObjectiveOutcome:
+    """An objective tried on one arm. `outcome`: held, broken or unknown."""
+
+    arm: str
+    objective: str
+    value: float | None
+    threshold: float
+    unit: Unit
+    outcome: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Comparison:
+    """All rounds judged together, for one load point."""
+
+    experiment: str
+    experiment_id: str
+    load_point: int
+    baseline: str
+    subject: tuple[str, ...]
+    comparability: Comparability
+    arms: tuple[ArmSummary, ...]
+    metrics: tuple[MetricComparison, ...]
+    noise_floors: tuple[NoiseFloor, ...] = ()
+    objectives: tuple[ObjectiveOutcome, ...] = ()
+    warnings: tuple[Warning, ...] = ()
+    rounds: int = 0
+    rounds_excluded: tuple[str, ...] = ()
+    primary_family: tuple[str, ...] = ("p50", "p90", "cpu_per_request")
+    alpha: float = 0.05
+    pilot: bool = False

@@ -1,0 +1,97 @@
+"""Where an experiment runs, as its layers see it: hosts with addresses, processes with readiness, facts.
+
+`Site` is what meshes and workloads deploy into. The local one is `local.LocalSite`; Kubernetes and namespaces follow the
+same protocol.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+from meshperf.spec.records import Facts
+
+__all__ = ["CpuPlan", "Process", "ProcessSpec", "Site"]
+
+Readiness = Callable[[], str | None]
+"""Returns None when ready, else what is still missing (shown when the deadline passes)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProcessSpec:
+    """A process to start. `role` is app, sidecar, generator or control-plane; it decides the CPU set."""
+
+    name: str
+    role: str
+    argv: Sequence[str]
+    env: Mapping[str, str] = field(default_factory=dict)
+    """The whole environment of the process but PATH and LANG; nothing else is inherited."""
+    ready: Readiness
+    deadline_s: float = 10.0
+    cpus: tuple[int, ...] | None = None
+    """None: as the site's CPU plan says for the role."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Process:
+    """A process that was started and became ready."""
+
+    name: str
+    role: str
+    pid: int
+    start_ticks: int
+    """Field 22 of /proc/<pid>/stat: tells the process from a later one with the same pid."""
+    log: Path
+    cpus: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CpuPlan:
+    """Which cores each role may use, and whether a measured process shares a core with the generator."""
+
+    by_role: Mapping[str, tuple[int, ...]]
+    generator_shared: bool
+    measured_cores: int
+    note: str
+    """For people: what is shared with what."""
+
+    def cpus_for(self, role: str) -> tuple[int, ...]:
+        return self.by_role.get(role, self.by_role["app"])
+
+
+class Site(Protocol):
+    """An environment that is open: everything started through it is gone when it is closed."""
+
+    cpus: CpuPlan
+    work_dir: Path
+    """Scratch folder of this run: configuration, certificates, logs. Mode 0700; removed on close."""
+
+    def address(self, host: str) -> str:
+        """The address of a host of this experiment, one of its own for each name. Same name, same address."""
+        ...
+
+    def start(self, spec: ProcessSpec) -> Process:
+        """Start a process and wait until it is ready.
+
+        Raises:
+            DeploymentError: not ready at the deadline (MP5101), ended before (MP5102) or address taken (MP5103).
+        """
+        ...
+
+    def stop(self, process: Process) -> None:
+        """End one process (TERM, then KILL after a second) and wait until it is gone."""
+        ...
+
+    def check(self) -> None:
+        """Raise DeploymentError (MP5104) when a started process has ended."""
+        ...
+
+    def facts(self) -> Facts:
+        """Facts of the host or cluster, under `host.`; unavailable ones with their reason."""
+        ...
+
+    def close(self) -> None:
+        """End everything and remove the scratch folder. Idempotent."""
+        ...

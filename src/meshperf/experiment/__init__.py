@@ -1,0 +1,1 @@
+"""The order of runs, the run loop, guards, bundles and resume."""

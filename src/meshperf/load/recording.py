@@ -1,0 +1,99 @@
+"""What a load generator hands back: one recording a phase, and the session's own account."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from meshperf.histograms import EMPTY, Histogram
+from meshperf.spec.records import Counts
+
+__all__ = ["ConnectionFacts", "PhaseRecording", "Progress", "SessionRecording"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PhaseRecording:
+    """One phase of load on one target. Times are monotonic seconds since the session's origin.
+
+    All histograms but `lead_in` hold counted requests only. CPU clocks are CPU seconds, all threads.
+    """
+
+    target: int
+    label: str
+    begin_s: float
+    """Start of the counted window."""
+    end_s: float
+    """End of the counted window."""
+    drained_s: float
+    """When the last reply was in, or the drain was given up."""
+    drained: bool
+    counts: Counts
+    lead_in_counts: Counts = Counts()
+    response: Histogram = EMPTY
+    """From the intended start, successful replies."""
+    service: Histogram = EMPTY
+    """From the actual send, successful replies."""
+    failed: Histogram = EMPTY
+    """From the intended start, error replies and timeouts (at their limit)."""
+    lead_in: Histogram = EMPTY
+    pacing_error: Histogram = EMPTY
+    """Actual send minus intended start, every counted request that was sent; empty in a closed loop."""
+    client_delay: Histogram = EMPTY
+    """The generator's own part of it: send minus the later of intended start and a connection coming free."""
+    errors_by_reason: Mapping[str, int] = field(default_factory=dict)
+    errors_by_status: Mapping[str, int] = field(default_factory=dict)
+    cpu_begin_s: Mapping[str, float] = field(default_factory=dict)
+    """Process CPU clocks at `begin_s`, by the names of the plan's clocks; a process that is gone is missing."""
+    cpu_drained_s: Mapping[str, float] = field(default_factory=dict)
+    busy_s: float = 0.0
+    """CPU time of the workers from `begin_s` to `drained_s`, without spinning."""
+    spin_s: float = 0.0
+    interrupted: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConnectionFacts:
+    """What was agreed on the connections of one target; None without TLS."""
+
+    opened: int = 0
+    reopened: int = 0
+    failed: int = 0
+    tls_handshakes: int = 0
+    tls_resumed: int = 0
+    handshake: Histogram = EMPTY
+    tls_version: str | None = None
+    tls_cipher: str | None = None
+    tls_group: str | None = None
+    server_identity: str | None = None
+    """URI name of the server's certificate."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionRecording:
+    """What one call of `run` produced."""
+
+    phases: tuple[PhaseRecording, ...]
+    connections: tuple[ConnectionFacts, ...]
+    """By target, since the session was opened."""
+    interrupted: bool = False
+    origin_unix_s: float = 0.0
+    """Wall-clock time of the session's origin."""
+    build: str = "release"
+    engine_version: str = ""
+    wait: str = "hybrid"
+    workers: int = 1
+    worker_tids: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Progress:
+    """A look at a running session: the phase under way and counters since the call of `run` began."""
+
+    phase: int
+    phases: int
+    elapsed_s: float
+    sent: int
+    ok: int
+    failed: int
+    response: Histogram
+    """All counted successful replies so far, over all targets."""

@@ -1,0 +1,301 @@
+"""What one run measured and what an experiment concluded, as frozen records in SI units.
+
+These are the inside of meshperf: `load`, `telemetry` and `experiment` fill them, `analysis` judges them, `store` and
+`report` show them. How they look in a file (SMP messages, milliseconds, dialects) is the business of the other
+modules of this package. Unknown is `None`, never 0.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+from meshperf.histograms import EMPTY, Histogram
+
+__all__ = [
+    "Claim",
+    "ComponentUsage",
+    "Counts",
+    "DesignLabels",
+    "Fact",
+    "Facts",
+    "GeneratorHealth",
+    "GuardReading",
+    "NoiseReading",
+    "RunResult",
+    "SliceRecord",
+    "Validity",
+    "ValidityState",
+    "Warning",
+    "WarningKind",
+]
+
+FactValue = str | int | float | bool | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fact:
+    """One observed property of environment, mesh, load or method: a value, or why there is none.
+
+    `observed` tells a property that was seen at work (a cipher on the wire) from one that was only configured.
+    """
+
+    value: FactValue = None
+    source: str = ""
+    unavailable: str | None = None
+    observed: bool = True
+
+    @property
+    def known(self) -> bool:
+        return self.unavailable is None and self.value is not None
+
+
+Facts = Mapping[str, Fact]
+"""Facts by dotted path: `host.kernel`, `mesh.type`, `mesh.mtls`, `proxy.concurrency`, `load.protocol`, …"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Counts:
+    """What became of the requests of one phase. offered = ok + errors + timeouts + unanswered + not_sent.
+
+    `offered`: due by the schedule (closed loop: sent). `sent`: written to a socket. `unanswered`: sent, no reply when
+    the drain ended. `not_sent`: due, never sent. The last two are censored: only a lower bound of their time is known.
+    """
+
+    offered: int = 0
+    sent: int = 0
+    ok: int = 0
+    errors: int = 0
+    timeouts: int = 0
+    unanswered: int = 0
+    not_sent: int = 0
+    bytes_out: int = 0
+    bytes_in: int = 0
+
+    def __add__(self, other: Counts) -> Counts:
+        return Counts(**{name: getattr(self, name) + getattr(other, name) for name in self.__slots__})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SliceRecord:
+    """A short stretch of one arm's load inside a round. Times are monotonic seconds since the round's origin.
+
+    The counted window is [begin_s, end_s): requests whose intended start lies in it are counted, whenever answered.
+    `cpu_s` holds CPU seconds per component from `begin_s` to `drained_s`, all threads.
+    """
+
+    position: int
+    block: int
+    begin_s: float
+    end_s: float
+    drained_s: float
+    counts: Counts
+    response: Histogram
+    lead_in: Histogram = EMPTY
+    cpu_s: Mapping[str, float] = field(default_factory=dict)
+    drained: bool = True
+
+
+class ValidityState(StrEnum):
+    VALID = "valid"
+    CLIENT_LIMITED = "client-limited"
+    NOT_SUSTAINED = "not-sustained"
+    INVALID = "invalid"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Validity:
+    """Whether a run may be compared at all, and why not."""
+
+    state: ValidityState = ValidityState.VALID
+    reasons: tuple[str, ...] = ()
+
+    @property
+    def ok(self) -> bool:
+        return self.state is ValidityState.VALID
+
+
+class WarningKind(StrEnum):
+    """Everything a report must say beside the numbers. The text adapts to the figures; the kind is stable."""
+
+    GENERATOR_LATE = "generator-late"
+    GENERATOR_BUSY = "generator-busy"
+    NODE_BUSY = "node-busy"
+    STEAL = "steal"
+    PRESSURE = "cpu-pressure"
+    CORES_SHARED = "cores-shared"
+    FEW_ROUNDS = "few-rounds"
+    POOLED_TAIL = "pooled-tail"
+    NOISE_FLOOR = "below-noise-floor"
+    AA_DIFFERS = "aa-differs"
+    WEATHER = "weather-dependent"
+    PILOT = "pilot"
+    DEBUG_BUILD = "debug-build"
+    FACT_UNKNOWN = "fact-unknown"
+    CLOCK_STEP = "clock-step"
+    ROUND_EXCLUDED = "round-excluded"
+    ERRORS = "errors"
+    RESUMED = "resumed"
+    SLICED_CONTROL = "sliced-control"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Warning:
+    """A warning is a value: it travels with the result and every report shows it."""
+
+    kind: WarningKind
+    text: str
+    figures: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GuardReading:
+    """A rule on an environment variable that was declared before the run. `outcome`: ok, warn or invalid."""
+
+    guard: str
+    value: float | None
+    unit: str
+    warn_above: float | None
+    invalid_above: float | None
+    outcome: str
+    unavailable: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claim:
+    """Something an arm says of itself, tried out: `mtls: strict` means plaintext was refused. `when`: begin or end."""
+
+    claim: str
+    held: bool
+    evidence: str
+    when: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ComponentUsage:
+    """What one process used over the run. CPU over the counted windows only; memory at the end of the round."""
+
+    component: str
+    role: str
+    """One of app, sidecar, generator, control-plane, node."""
+    pid: int | None = None
+    cpu_s: float | None = None
+    requests: int | None = None
+    """Counted requests that `cpu_s` was spent on."""
+    pss_bytes: int | None = None
+    private_bytes: int | None = None
+    rss_bytes: int | None = None
+    threads: int | None = None
+    context_switches_voluntary: int | None = None
+    context_switches_involuntary: int | None = None
+    bytes_in: int | None = None
+    bytes_out: int | None = None
+    unavailable: Mapping[str, str] = field(default_factory=dict)
+    """Why a figure is missing, by field name."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GeneratorHealth:
+    """How truthful the load generator was. Shares are of wall time times workers, in [0, 1]; times in seconds."""
+
+    name: str = "meshperf"
+    version: str = ""
+    build: str = "release"
+    workers: int = 1
+    wait: str = "hybrid"
+    pacing_error: Histogram = EMPTY
+    client_delay: Histogram = EMPTY
+    """The generator's own part of the pacing error: sent minus the moment a connection and the due time allowed it."""
+    busy_share: float | None = None
+    spin_share: float | None = None
+    run_queue_wait_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NoiseReading:
+    """What the machine did during one interval. Shares in [0, 1] of all CPU time; `None` where not to be had."""
+
+    begin: datetime
+    duration_s: float
+    cpu_by_mode: Mapping[str, float] = field(default_factory=dict)
+    steal_share: float | None = None
+    cpu_pressure_share: float | None = None
+    foreign_cpu_share: float | None = None
+    load_average: float | None = None
+    clock_step_s: float | None = None
+    unavailable: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DesignLabels:
+    """How the run was ordered among others; every result carries it."""
+
+    design: str
+    """interleaved, continuous or single."""
+    slice_s: float | None = None
+    lead_in_s: float | None = None
+    guard_s: float | None = None
+    blocks: int | None = None
+    residents: tuple[str, ...] = ()
+    seed: int | None = None
+    slice_chosen_by: str = "given"
+    pilot: bool = False
+    order: tuple[str, ...] = ()
+    """In which order the residents were started in this round."""
+    co_resident_processes: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunResult:
+    """All that one arm did at one load point in one round: one SMP result document."""
+
+    run_id: str
+    experiment_id: str
+    experiment: str
+    arm: str
+    twin: int = 0
+    """0 for the arm itself, 1 for its A/A twin."""
+    round: int = 0
+    group: int = 0
+    load_point: int = 0
+    attempt: int = 0
+    start_time: datetime
+    end_time: datetime
+    measured_s: float
+    """Counted time: lead-in, guards and drains excluded."""
+    offered_rps: float | None
+    """None in a closed loop."""
+    counts: Counts
+    response: Histogram
+    service: Histogram = EMPTY
+    lead_in: Histogram = EMPTY
+    failed: Histogram = EMPTY
+    errors_by_reason: Mapping[str, int] = field(default_factory=dict)
+    errors_by_status: Mapping[str, int] = field(default_factory=dict)
+    slices: tuple[SliceRecord, ...] = ()
+    resources: tuple[ComponentUsage, ...] = ()
+    generator: GeneratorHealth = GeneratorHealth()
+    noise: tuple[NoiseReading, ...] = ()
+    claims: tuple[Claim, ...] = ()
+    facts: Facts = field(default_factory=dict)
+    """Facts of arm, mesh, load, method and host; unknown facts are present with their reason."""
+    design: DesignLabels
+    guards: tuple[GuardReading, ...] = ()
+    validity: Validity = Validity()
+    warnings: tuple[Warning, ...] = ()
+    connections: Mapping[str, int] = field(default_factory=dict)
+    """opened, tls_handshakes, resumed, failed, reopened."""
+    control: Mapping[str, float] = field(default_factory=dict)
+    """Continuous control stretch where one was made: p50_s, p90_s, requests, duration_s."""
+
+    @property
+    def resident(self) -> str:
+        """Arm and twin in one word: `envoy`, or `envoy#2` for its A/A twin."""
+        return self.arm if self.twin == 0 else f"{self.arm}#{self.twin + 1}"
+
+    @property
+    def achieved_rps(self) -> float:
+        """Successful replies to counted requests per second of counted time."""
+        return self.counts.ok / self.measured_s if self.measured_s > 0 else float("nan")
