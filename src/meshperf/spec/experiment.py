@@ -1,0 +1,219 @@
+"""The experiment that a person wrote, as frozen records in SI units.
+
+These records are what every other package works with; they know nothing of YAML. Reading a file, and finding every
+problem in it at once, is the business of `reader`, `experiment_model` and `envelope`, which load only when a file is
+read: pydantic and ruamel.yaml stay out of `meshperf --help`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from meshperf.units import Unit
+
+__all__ = [
+    "DEFAULT_MARGINS",
+    "KNOWN_MESHES",
+    "Arm",
+    "ClientLibrary",
+    "Experiment",
+    "LoadPoint",
+    "Objective",
+    "TargetUrl",
+    "Workload",
+    "is_loopback",
+    "read_experiment",
+]
+
+KNOWN_MESHES = ("none", "envoy")
+"""Values of an arm's `mesh` key that this version can deploy."""
+
+DEFAULT_MARGINS: Mapping[str, float] = {
+    "p50": 0.05,
+    "p90": 0.10,
+    "p99": 0.10,
+    "mean": 0.05,
+    "cpu_per_request": 0.05,
+    "memory": 0.05,
+}
+"""Relative differences over the baseline arm that count as no difference, as shares of one, by metric."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClientLibrary:
+    """What the application does itself instead of leaving it to a mesh."""
+
+    mtls: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Arm:
+    """One compared configuration. The baseline arm has neither a mesh nor a client library."""
+
+    name: str
+    mesh: str
+    """A word of `KNOWN_MESHES`."""
+    mtls: str = "off"
+    """`off` or `strict`: what the arm claims of itself; the claim is tried out before and after measuring."""
+    proxy_concurrency: int = 1
+    access_log: bool = False
+    mode: str = "http"
+    """`http` (the proxy parses requests) or `tcp` (it forwards bytes)."""
+    client_library: ClientLibrary | None = None
+    envoy_path: Path | None = None
+    client_bootstrap: Path | None = None
+    """The user's own Envoy configuration template of the client's sidecar; absolute."""
+    server_bootstrap: Path | None = None
+
+    @property
+    def is_baseline(self) -> bool:
+        return self.mesh == "none" and self.client_library is None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Workload:
+    """The measured service."""
+
+    graph: str = "echo"
+    response_bytes: int = 1024
+    service_time: str | None = None
+    """`300us`, `exponential:300us` or `lognormal:300us:0.5`, in the workload executable's own grammar."""
+    busy: bool = False
+    """Service time is spent computing instead of waiting."""
+    status: Mapping[int, float] = field(default_factory=dict)
+    """Share of replies, in (0, 1], by HTTP status; the rest is 200."""
+    stall: tuple[float, float] | None = None
+    """(S, P): the workload stops for S seconds of every P seconds."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoadPoint:
+    """One offered load."""
+
+    protocol: str = "http1"
+    rate: float | None = None
+    """Offered requests per second; None in a closed loop."""
+    connections: int = 1
+    arrivals: str = "poisson"
+    """`closed`, `constant` or `poisson`."""
+    warmup_s: float = 1.0
+    duration_s: float = 5.0
+    """Counted time per arm and round."""
+    timeout_s: float = 10.0
+    generator: str = "meshperf"
+    method: str = "GET"
+    path: str = "/"
+    """Path on the workload; the URL decides for a target that is named by its URL."""
+    headers: tuple[tuple[str, str], ...] = ()
+    body: bytes = b""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Objective:
+    """A bound on one metric that a gate holds the candidate arms to."""
+
+    metric: str
+    op: str
+    """`<=`, `>=`, `<` or `>`."""
+    threshold: float
+    """In `unit`; shares are fractions of one."""
+    unit: Unit
+    text: str
+    """As written."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TargetUrl:
+    """An address outside the experiment that an SMP test puts under load; no mesh is deployed for it."""
+
+    url: str
+    load_point: int
+    """Index into `Experiment.load`: the SMP client that names this URL."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Experiment:
+    """Arms, load points and rounds on one environment and workload; or, with `targets`, an SMP test of given URLs."""
+
+    name: str
+    subject: tuple[str, ...]
+    environment: str = "local"
+    cpus: Mapping[str, tuple[int, ...]] | None = None
+    """CPU numbers for `generator` and `measured`, where the file assigns them."""
+    workload: Workload = field(default_factory=Workload)
+    load: tuple[LoadPoint, ...]
+    design: str = "interleaved"
+    """`interleaved` or `continuous`."""
+    slice_s: float | None = None
+    """Length of a slice [s]; None: chosen by a pilot."""
+    rounds: int
+    seed: int = 1
+    arms: Mapping[str, Arm]
+    """By name, in the file's order; empty where `targets` are given."""
+    aa: tuple[str, ...] = ()
+    """Arms that are deployed twice, for the noise floor."""
+    objectives: tuple[Objective, ...] = ()
+    margins: Mapping[str, float] = field(default_factory=lambda: dict(DEFAULT_MARGINS))
+    targets: tuple[TargetUrl, ...] = ()
+    """Each is loaded at its client's full rate in a run of its own."""
+    allow_targets: tuple[str, ...] = ()
+    """Hosts outside loopback that may be put under load, named in the file."""
+    mesh_type: str | None = None
+    """SMP name of the mesh that an SMP test says it measures; recorded, not deployed."""
+    mesh_version: str | None = None
+    labels: Mapping[str, str] = field(default_factory=dict)
+    """Labels of an SMP test."""
+    notes: tuple[str, ...] = ()
+    """Things of an SMP test that are done differently here, for the reader of the result."""
+    path: Path | None = None
+    digest: str = ""
+    """SHA-256 of the file's bytes, hexadecimal."""
+
+    @property
+    def baseline(self) -> str:
+        """Name of the baseline arm.
+
+        Raises:
+            ValueError: an SMP test of given URLs has no arms.
+        """
+        for name, arm in self.arms.items():
+            if arm.is_baseline:
+                return name
+        raise ValueError(f"experiment {self.name!r} has no baseline arm")
+
+    @property
+    def is_smp_test(self) -> bool:
+        """Whether the file was an SMP test that names its targets by URL."""
+        return bool(self.targets)
+
+
+def read_experiment(path: Path) -> Experiment:
+    """Read an experiment file, or an SMP test file with `test:` and `mesh:`, in YAML or JSON.
+
+    Raises:
+        DocumentError: every problem of the file; the first is the error itself, the rest are its `others`.
+    """
+    from meshperf.spec.experiment_reading import experiment_from_document
+    from meshperf.spec.reader import read_document
+
+    return experiment_from_document(read_document(path))
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a host named in a URL can only be this machine: 127.0.0.0/8, ::1 or `localhost` in any case.
+
+    Any other name counts as outside, even when it resolves to a loopback address today.
+    """
+    import ipaddress
+
+    bare = host.strip().removeprefix("[").removesuffix("]").rstrip(".").lower()
+    if bare == "localhost" or bare.endswith(".localhost"):
+        return True
+    try:
+        address = ipaddress.ip_address(bare)
+    except ValueError:
+        return False
+    mapped = getattr(address, "ipv4_mapped", None)
+    return address.is_loopback if mapped is None else mapped.is_loopback
