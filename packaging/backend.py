@@ -13,14 +13,14 @@ from pathlib import Path
 import maturin
 from maturin import *  # noqa: F403  (the hooks we do not change)
 
+Settings = dict[str, str] | None
+
 ROOT = Path(__file__).resolve().parent.parent
 
 
 def build_workload() -> Path:
     """Build `meshperf-workload` in release mode and put it into the package. Returns its path."""
-    subprocess.run(
-        ["cargo", "build", "--release", "--locked", "--package", "meshperf-workload"], cwd=ROOT, check=True
-    )
+    subprocess.run(["cargo", "build", "--release", "--locked", "--package", "meshperf-workload"], cwd=ROOT, check=True)
     built = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target")) / "release" / "meshperf-workload"
     destination = ROOT / "src" / "meshperf" / "_bin" / "meshperf-workload"
     destination.parent.mkdir(exist_ok=True)
@@ -30,12 +30,14 @@ def build_workload() -> Path:
     return destination
 
 
-def build_wheel(wheel_directory, config_settings=None, metadata_directory=None):
+def build_wheel(wheel_directory: str, config_settings: Settings = None, metadata_directory: str | None = None) -> str:
     build_workload()
     return maturin.build_wheel(wheel_directory, config_settings, metadata_directory)
 
 
-def build_editable(wheel_directory, config_settings=None, metadata_directory=None):
+def build_editable(
+    wheel_directory: str, config_settings: Settings = None, metadata_directory: str | None = None
+) -> str:
     build_workload()
     return maturin.build_editable(wheel_directory, config_settings, metadata_directory)
 

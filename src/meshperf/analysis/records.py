@@ -26,7 +26,7 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Estimate:
-    """A number with its uncertainty. `low` and `high` bound `value` at `confidence`; NaN bounds mean none can be given."""
+    """A number with its uncertainty. `low` and `high` bound `value` at `confidence`; NaN: no bound can be given."""
 
     value: float
     low: float
@@ -47,7 +47,10 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Violation:
-    """One fact that differs or is unknown, and what would mend it. `severity`: EQ, CLOSE, or unknown-block, unknown-flag."""
+    """One fact that differs or is unknown, and what would mend it.
+
+    `severity`: EQ, CLOSE, unknown-block or unknown-flag.
+    """
 
     path: str
     a: FactValue

@@ -1,7 +1,7 @@
 """The command line: one module a verb, loaded when that verb is asked for.
 
-`meshperf --help` must be quick, so nothing heavy is imported here: the verbs and their one-line descriptions are a table,
-and a verb's module is imported only to run it or to print its own help.
+`meshperf --help` must be quick, so nothing heavy is imported here: the verbs and their one-line descriptions are a
+table, and a verb's module is imported only to run it or to print its own help.
 """
 
 from __future__ import annotations
@@ -97,7 +97,8 @@ def _internal(unexpected: Exception) -> int:
         traceback.print_exception(unexpected)
     place = traceback.extract_tb(unexpected.__traceback__)[-1]
     click.echo(
-        f"error[MP5202]: an internal error: {type(unexpected).__name__}: {unexpected} ({place.name}, line {place.lineno})"
+        f"error[MP5202]: an internal error: {type(unexpected).__name__}: {unexpected}"
+        f" ({place.name}, line {place.lineno})"
         "\n\nhint: this is a defect of meshperf; set MESHPERF_DEBUG=1 for the traceback and report it",
         err=True,
     )

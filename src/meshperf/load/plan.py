@@ -75,8 +75,8 @@ class Target:
 class Phase:
     """Load on one target for a while.
 
-    Time line: guard (idle) → lead-in (sent, recorded apart) → counted window of `duration_s` → drain (nothing new becomes
-    due; requests already due are still sent and answered, for at most `drain_s`).
+    Time line: guard (idle) → lead-in (sent, recorded apart) → counted window of `duration_s` → drain (nothing new
+    becomes due; requests already due are still sent and answered, for at most `drain_s`).
     """
 
     target: int

@@ -28,7 +28,7 @@ class PhaseRecording:
     """When the last reply was in, or the drain was given up."""
     drained: bool
     counts: Counts
-    lead_in_counts: Counts = Counts()
+    lead_in_counts: Counts = field(default_factory=Counts)
     response: Histogram = EMPTY
     """From the intended start, successful replies."""
     service: Histogram = EMPTY

@@ -1,12 +1,16 @@
 """The interface every mesh implements: detect it, deploy one arm with it, try out what it claims.
 
-Adding a mesh is one module beside this one and a line in `registry.py`.
+Adding a mesh is one module beside this one and a line in `registry.py`. Deployment has two steps, because an
+application may need something of the mesh (certificates, whom to trust) and the mesh needs the application's address:
+
+    prepare → AppNeeds → (the experiment starts the application) → deploy → ArmDeployment
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Protocol
 
 from meshperf.environments.site import Process, Site
@@ -14,7 +18,7 @@ from meshperf.load.plan import Target
 from meshperf.spec.experiment import Arm
 from meshperf.spec.records import Claim, Facts
 
-__all__ = ["ArmDeployment", "Detection", "Mesh"]
+__all__ = ["AppNeeds", "ArmDeployment", "Detection", "Mesh", "Preparation", "TlsFiles"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,25 +29,64 @@ class Detection:
     available: bool
     version: str | None = None
     binaries: Mapping[str, str] = field(default_factory=dict)
-    """Name to `path (sha256)`; paths are for people, never for documents."""
+    """Name to sha256."""
     missing: str | None = None
     proven: bool = True
     """False for an adapter that was never run against its real mesh."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TlsFiles:
+    """Mutual TLS that the application itself has to speak: its certificate, and whom it admits."""
+
+    certificate: Path
+    key: Path
+    client_ca: Path
+    client_identities: tuple[str, ...]
+    cipher: str
+    """As rustls names it, such as TLS13_AES_128_GCM_SHA256."""
+    group: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AppNeeds:
+    """What the application of one resident must be started with."""
+
+    tls: TlsFiles | None = None
+    trusted_peer: str | None = None
+    """The only address from which it may believe an identity header: its own sidecar's."""
+
+
+class Preparation(Protocol):
+    """One resident that was prepared and waits for its application."""
+
+    @property
+    def needs(self) -> AppNeeds:
+        """What the application has to be started with."""
+        ...
+
+    def deploy(self, app_address: str, app_port: int) -> ArmDeployment:
+        """Start what the mesh brings, now that the application answers at `app_address:app_port`.
+
+        Raises:
+            PrerequisiteError: a binary is missing. DeploymentError: a process did not become ready.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ArmDeployment:
-    """One deployed resident: where to send load, which processes belong to it, how to try its claims."""
+    """One deployed resident: where to send load, which processes the mesh brought, how to try its claims."""
 
     target: Target
+    """With one connection; the load point says how many there shall be."""
     processes: Sequence[Process]
     facts: Facts
-    """Under `mesh.`, `proxy.`, `security.`, `workload.`, `client_library.`."""
+    """What was configured, under `mesh.`, `proxy.`, `security.`, `interception.`, `client_library.`."""
     observe: Callable[[str], Sequence[Claim]]
     """Try every claim by real connections; the argument is `begin` or `end`. Never raises for a claim that fails."""
     observed_facts: Callable[[], Facts]
-    """Facts seen at work (cipher on the wire, requests through the proxy), read after load has run."""
-    brings: Mapping[str, str] = field(default_factory=dict)
+    """Facts seen at work (cipher on the wire, identity at the workload), read after load has run."""
 
 
 class Mesh(Protocol):
@@ -51,12 +94,10 @@ class Mesh(Protocol):
 
     name: str
 
-    def detect(self) -> Detection: ...
+    def detect(self) -> Detection:
+        """Look for the mesh's binaries without starting anything but their `--version`."""
+        ...
 
-    def deploy(self, site: Site, arm: Arm, resident: str, *, connections: int) -> ArmDeployment:
-        """Start the workload and everything the mesh brings for one resident.
-
-        Raises:
-            PrerequisiteError: a binary is missing. DeploymentError: a process did not become ready.
-        """
+    def prepare(self, site: Site, arm: Arm, resident: str) -> Preparation:
+        """Make identities and configuration of one resident."""
         ...

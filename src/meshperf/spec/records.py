@@ -276,14 +276,14 @@ class RunResult:
     errors_by_status: Mapping[str, int] = field(default_factory=dict)
     slices: tuple[SliceRecord, ...] = ()
     resources: tuple[ComponentUsage, ...] = ()
-    generator: GeneratorHealth = GeneratorHealth()
+    generator: GeneratorHealth = field(default_factory=GeneratorHealth)
     noise: tuple[NoiseReading, ...] = ()
     claims: tuple[Claim, ...] = ()
     facts: Facts = field(default_factory=dict)
     """Facts of arm, mesh, load, method and host; unknown facts are present with their reason."""
     design: DesignLabels
     guards: tuple[GuardReading, ...] = ()
-    validity: Validity = Validity()
+    validity: Validity = field(default_factory=Validity)
     warnings: tuple[Warning, ...] = ()
     connections: Mapping[str, int] = field(default_factory=dict)
     """opened, tls_handshakes, resumed, failed, reopened."""

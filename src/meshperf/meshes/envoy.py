@@ -1,0 +1,235 @@
+"""Envoy as a static sidecar pair, without a control plane: the always-available mesh.
+
+Options of an arm: `mtls` strict or off, `proxy_concurrency` workers a sidecar, `access_log`, `mode` http or tcp,
+`envoy` a binary, `client_bootstrap` and `server_bootstrap` the user's own configuration templates. With templates of
+the user's the claims are still tried out: what an arm declares is what must be seen.
+"""
+
+from __future__ import annotations
+
+import json
+import ssl
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from meshperf.environments.site import Process, ProcessSpec, Site
+from meshperf.errors import DocumentError, Location, PrerequisiteError
+from meshperf.load.plan import Target
+from meshperf.meshes import claims, envoy_admin
+from meshperf.meshes.base import AppNeeds, ArmDeployment, Detection, Preparation
+from meshperf.meshes.envoy_binary import EnvoyBinary, find_envoy
+from meshperf.meshes.envoy_config import SidecarPair, client_bootstrap, config_digest, server_bootstrap
+from meshperf.spec.experiment import Arm
+from meshperf.spec.records import Claim, Fact, Facts
+
+__all__ = ["EnvoyMesh", "adapter"]
+
+_READY_S = 15.0
+
+
+class EnvoyMesh:
+    """The adapter of `mesh: envoy`."""
+
+    name = "envoy"
+
+    def detect(self) -> Detection:
+        try:
+            binary = find_envoy()
+        except PrerequisiteError as missing:
+            return Detection(mesh=self.name, available=False, missing=f"{missing.message}; {missing.hint}")
+        return Detection(
+            mesh=self.name,
+            available=True,
+            version=f"{binary.version} ({binary.build}, from {binary.origin})",
+            binaries={"envoy": binary.sha256},
+        )
+
+    def prepare(self, site: Site, arm: Arm, resident: str) -> Preparation:
+        from meshperf.meshes.identities import Authority
+
+        binary = find_envoy(arm.envoy_path)
+        folder = site.work_dir / "envoy" / resident.replace("#", "-")
+        authority = Authority(folder / "certificates")
+        return _Prepared(
+            site=site, arm=arm, resident=resident, binary=binary, folder=folder, authority=authority,
+            needs=AppNeeds(trusted_peer=site.address(f"{resident}-server") if arm.mode == "http" else None),
+        )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Prepared:
+    site: Site
+    arm: Arm
+    resident: str
+    binary: EnvoyBinary
+    folder: Path
+    authority: Any
+    needs: AppNeeds
+
+    def deploy(self, app_address: str, app_port: int) -> ArmDeployment:
+        client, server, stranger = (self.authority.issue(name) for name in ("client", "server", "stranger"))
+        pair = SidecarPair(
+            client_address=self.site.address(f"{self.resident}-client"),
+            server_address=self.site.address(f"{self.resident}-server"),
+            app_address=app_address,
+            app_port=app_port,
+            mtls=self.arm.mtls == "strict",
+            mode=self.arm.mode,
+            access_log=self.folder if self.arm.access_log else None,
+            ca=self.authority.certificate,
+            client_certificate=client.certificate,
+            client_key=client.key,
+            client_identity=client.uri,
+            server_certificate=server.certificate,
+            server_key=server.key,
+            server_identity=server.uri,
+        )
+        processes = (
+            self._start("server", pair, server_bootstrap(pair), self.arm.server_bootstrap, pair.server_admin),
+            self._start("client", pair, client_bootstrap(pair), self.arm.client_bootstrap, pair.client_admin),
+        )
+        stranger_tls = claims.mutual_tls(pair.ca, stranger.certificate, stranger.key)
+        nobody_tls = claims.mutual_tls(pair.ca, None, None)
+        return ArmDeployment(
+            target=Target(name=self.resident, address=pair.outbound, host="app.meshperf"),
+            processes=processes,
+            facts=self._facts(pair),
+            observe=_observer(self.arm, pair, stranger_tls, nobody_tls),
+            observed_facts=lambda: _observed(self.arm, pair),
+        )
+
+    def _start(
+        self, side: str, pair: SidecarPair, config: Mapping[str, Any], template: Path | None, admin: str
+    ) -> Process:
+        if template is None:
+            path = self.folder / f"{side}.json"
+            path.write_text(json.dumps(config))
+        else:
+            path = self.folder / f"{side}.yaml"
+            path.write_text(_fill(template, pair))
+        arguments = [
+            str(self.binary.path), "-c", str(path), "--concurrency", str(self.arm.proxy_concurrency),
+            "--disable-hot-restart", "-l", "warning",
+        ]  # fmt: skip
+        return self.site.start(
+            ProcessSpec(
+                name=f"{self.resident}-{side}-sidecar",
+                role="sidecar",
+                argv=arguments,
+                ready=lambda: envoy_admin.is_live(admin),
+                deadline_s=_READY_S,
+            )
+        )
+
+    def _facts(self, pair: SidecarPair) -> Facts:
+        own = self.arm.client_bootstrap is not None or self.arm.server_bootstrap is not None
+        return {
+            "mesh.type": Fact(value="envoy", source="experiment"),
+            "mesh.mode": Fact(value="sidecar", source="adapter"),
+            "mesh.version": Fact(value=self.binary.version, source="envoy --version"),
+            "mesh.control_plane": Fact(value="none (static configuration)", source="adapter"),
+            "proxy.version": Fact(value=f"{self.binary.revision}/{self.binary.version}", source="envoy --version"),
+            "proxy.build": Fact(value=self.binary.build, source="envoy --version"),
+            "proxy.sha256": Fact(value=self.binary.sha256, source="binary"),
+            "proxy.concurrency": Fact(value=self.arm.proxy_concurrency, source="experiment", observed=False),
+            "proxy.access_log": Fact(value=self.arm.access_log, source="experiment", observed=False),
+            "proxy.mode": Fact(value=self.arm.mode, source="experiment", observed=False),
+            "proxy.config_digest": Fact(value="user's own templates" if own else config_digest(pair), source="adapter"),
+            "interception.kind": Fact(value="explicit port", source="adapter"),
+            "security.mtls": Fact(value=self.arm.mtls, source="experiment", observed=False),
+            "security.key_type": Fact(value="ECDSA P-256" if pair.mtls else "none", source="lab authority"),
+            "client_library.functions": Fact(value="none", source="experiment"),
+        }
+
+
+def _fill(template: Path, pair: SidecarPair) -> str:
+    from jinja2 import StrictUndefined, TemplateError
+    from jinja2.sandbox import SandboxedEnvironment
+
+    try:
+        environment = SandboxedEnvironment(undefined=StrictUndefined)
+        return environment.from_string(template.read_text()).render(pair.template_values())
+    except (OSError, UnicodeDecodeError, TemplateError) as failure:
+        raise DocumentError(
+            "MP2001" if isinstance(failure, OSError) else "MP2104",
+            f"the Envoy bootstrap template cannot be used: {failure}",
+            location=Location(path=template, line=getattr(failure, "lineno", None)),
+            hint=f"a template may use: {', '.join(sorted(pair.template_values()))}",
+        ) from failure
+
+
+def _observer(
+    arm: Arm, pair: SidecarPair, stranger: ssl.SSLContext, nobody: ssl.SSLContext
+) -> Callable[[str], Sequence[Claim]]:
+    loaded = {admin: envoy_admin.configuration_digest(admin) for admin in (pair.client_admin, pair.server_admin)}
+
+    def observe(when: str) -> Sequence[Claim]:
+        found: list[Claim] = []
+        if arm.mtls == "strict":
+            found += [
+                claims.refused("mtls: plaintext is refused", pair.inbound, when=when, who="a plaintext request"),
+                claims.refused(
+                    "mtls: no certificate is refused", pair.inbound, when=when, tls=nobody,
+                    who="a caller without certificate",
+                ),
+                claims.refused(
+                    "mtls: a wrong identity is refused", pair.inbound, when=when, tls=stranger,
+                    who="another identity of the same authority",
+                ),
+            ]  # fmt: skip
+        if arm.mode == "http":
+            expected = pair.client_identity if arm.mtls == "strict" else None
+            claim = "the workload sees the client sidecar's identity" if expected else "the workload sees no identity"
+            found += [
+                claims.identity_seen(claim, pair.outbound, expected, when=when),
+                claims.forged_identity_ignored(pair.outbound, when=when),
+            ]
+        found += [_workers(arm, admin, when) for admin in loaded]
+        found += [_unchanged(admin, digest, when) for admin, digest in loaded.items()]
+        return found
+
+    return observe
+
+
+def _workers(arm: Arm, admin: str, when: str) -> Claim:
+    count = envoy_admin.workers(admin)
+    claim = f"a sidecar runs {arm.proxy_concurrency} workers"
+    return Claim(claim=claim, held=count == arm.proxy_concurrency, evidence=f"it says {count}", when=when)
+
+
+def _unchanged(admin: str, loaded: str | None, when: str) -> Claim:
+    now = envoy_admin.configuration_digest(admin)
+    held = now is not None and now == loaded
+    evidence = f"digest {now[:12] if now else 'unreadable'}, loaded {loaded[:12] if loaded else 'unreadable'}"
+    return Claim(
+        claim="a sidecar's configuration is the one it was started with", held=held, evidence=evidence, when=when
+    )
+
+
+def _observed(arm: Arm, pair: SidecarPair) -> Facts:
+    """TLS as the client sidecar's own connections agreed it, and the headers that the pair adds."""
+    seen = envoy_admin.tls_seen(pair.client_admin)
+    reused = sum(
+        value for name, value in envoy_admin.counters(pair.client_admin).items() if name.endswith(".ssl.session_reused")
+    )
+    source = "client sidecar's handshakes"
+    facts: dict[str, Fact] = {
+        "security.mtls": Fact(value="strict" if seen else "off", source=source),
+        "security.resumption": Fact(value=reused > 0, source=source),
+        "proxy.concurrency": Fact(value=envoy_admin.workers(pair.client_admin), source="server_info"),
+    }
+    for name in ("tls_version", "tls_cipher", "tls_group", "tls_signature"):
+        facts[f"security.{name}"] = Fact(value=seen.get(name, "none"), source=source)
+    reply = claims.ask(pair.outbound, "/whoami").json() if arm.mode == "http" else {}
+    headers = reply.get("headers")
+    if isinstance(headers, dict):
+        added = {name: value for name, value in headers.items() if name not in ("host", "connection")}
+        size = sum(len(name) + len(str(value)) + 4 for name, value in added.items())
+        facts["proxy.header_growth_bytes"] = Fact(value=size, source="whoami")
+    return facts
+
+
+def adapter() -> EnvoyMesh:
+    return EnvoyMesh()

@@ -1,0 +1,61 @@
+"""What a running Envoy says of itself through its admin interface (loopback only)."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from meshperf.meshes.claims import ask
+
+__all__ = ["TlsSeen", "configuration_digest", "counters", "is_live", "tls_seen", "workers"]
+
+TlsSeen = Mapping[str, str]
+_TLS = re.compile(r"\.ssl\.(versions|ciphers|curves|sigalgs)\.(\S+)$")
+_NAMES = {"versions": "tls_version", "ciphers": "tls_cipher", "curves": "tls_group", "sigalgs": "tls_signature"}
+
+
+def is_live(admin: str) -> str | None:
+    """Readiness: None when the server is LIVE, else what is missing."""
+    reply = ask(admin, "/ready")
+    return None if reply.status == 200 else reply.failure or f"/ready answers {reply.status}"
+
+
+def counters(admin: str) -> Mapping[str, int]:
+    """All counters and gauges that have been used."""
+    reply = ask(admin, "/stats?usedonly&type=Counters")
+    lines = (line.rpartition(": ") for line in reply.body.decode(errors="replace").splitlines())
+    return {name: int(value) for name, _, value in lines if value.isdigit()}
+
+
+def tls_seen(admin: str) -> TlsSeen:
+    """TLS version, cipher, curve and signature of the handshakes that were made; several are joined by `, `."""
+    seen: dict[str, set[str]] = {}
+    for name, value in counters(admin).items():
+        match = _TLS.search(name)
+        if match and value > 0:
+            seen.setdefault(_NAMES[match[1]], set()).add(match[2])
+    return {name: ", ".join(sorted(values)) for name, values in seen.items()}
+
+
+def workers(admin: str) -> int | None:
+    """Worker threads in force."""
+    options = ask(admin, "/server_info").json().get("command_line_options", {})
+    count = options.get("concurrency") if isinstance(options, dict) else None
+    return int(count) if isinstance(count, int) else None
+
+
+def configuration_digest(admin: str) -> str | None:
+    """Digest of the configuration in force, without the times at which it was loaded; None when it cannot be read."""
+    reply = ask(admin, "/config_dump")
+    if reply.status != 200:
+        return None
+    return hashlib.sha256(json.dumps(_without_times(reply.json()), sort_keys=True).encode()).hexdigest()
+
+
+def _without_times(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _without_times(item) for key, item in value.items() if key != "last_updated"}
+    return [_without_times(item) for item in value] if isinstance(value, list) else value

@@ -1,0 +1,185 @@
+"""No mesh: load goes straight to the application, plain, or with mutual TLS inside the application itself.
+
+The second is the client-library arm. It does what a mesh's data plane would do for transport security, with the same
+identities, key type, cipher, curve and (absent) resumption as the sidecars, in the generator and the workload.
+"""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from meshperf.environments.site import Site
+from meshperf.load.plan import Target, TlsSettings
+from meshperf.meshes import claims
+from meshperf.meshes.base import AppNeeds, ArmDeployment, Detection, Preparation, TlsFiles
+from meshperf.spec.experiment import Arm
+from meshperf.spec.records import Claim, Fact, Facts
+
+__all__ = ["NoMesh", "adapter"]
+
+CIPHER = "TLS13_AES_128_GCM_SHA256"
+"""What Envoy (BoringSSL) and rustls agree on where the processor has AES instructions; pinned so that they do."""
+GROUP = "X25519"
+
+ABSENT: Facts = {
+    "mesh.type": Fact(value="none", source="experiment"),
+    "mesh.mode": Fact(value="none", source="experiment"),
+    "mesh.version": Fact(value="none", source="experiment"),
+    "mesh.control_plane": Fact(value="none", source="experiment"),
+    "proxy.version": Fact(value="none", source="experiment"),
+    "proxy.sha256": Fact(value="none", source="experiment"),
+    "proxy.concurrency": Fact(value=0, source="experiment"),
+    "proxy.access_log": Fact(value=False, source="experiment"),
+    "proxy.mode": Fact(value="none", source="experiment"),
+    "proxy.config_digest": Fact(value="none", source="experiment"),
+    "interception.kind": Fact(value="none", source="experiment"),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Plain:
+    """A resident without any security."""
+
+    needs: AppNeeds = field(default_factory=AppNeeds)
+
+    def deploy(self, app_address: str, app_port: int) -> ArmDeployment:
+        address = f"{app_address}:{app_port}"
+
+        def observe(when: str) -> Sequence[Claim]:
+            return (
+                claims.identity_seen("no mesh: the workload sees no identity", address, None, when=when),
+                claims.forged_identity_ignored(address, when=when),
+            )
+
+        return ArmDeployment(
+            target=Target(name="app", address=address, host="app.meshperf"),
+            processes=(),
+            facts={**ABSENT, **_security("off"), "client_library.functions": Fact(value="none", source="experiment")},
+            observe=observe,
+            observed_facts=lambda: {"security.mtls": Fact(value="off", source="plain requests answered")},
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _ClientLibrary:
+    """A resident whose application and generator speak mutual TLS themselves."""
+
+    needs: AppNeeds
+    target_tls: TlsSettings
+    caller: str
+    admitted: ssl.SSLContext
+    stranger: ssl.SSLContext
+    nobody: ssl.SSLContext
+
+    def deploy(self, app_address: str, app_port: int) -> ArmDeployment:
+        address = f"{app_address}:{app_port}"
+
+        def observe(when: str) -> Sequence[Claim]:
+            return (
+                claims.refused("mtls: plaintext is refused", address, when=when, who="a plaintext request"),
+                claims.refused(
+                    "mtls: no certificate is refused",
+                    address,
+                    when=when,
+                    tls=self.nobody,
+                    who="a caller without certificate",
+                ),
+                claims.refused(
+                    "mtls: a wrong identity is refused",
+                    address,
+                    when=when,
+                    tls=self.stranger,
+                    who="another identity of the same authority",
+                ),
+                claims.identity_seen(
+                    "mtls: the workload sees the caller", address, self.caller, when=when, tls=self.admitted
+                ),
+                claims.forged_identity_ignored(address, when=when, tls=self.admitted),
+            )
+
+        def observed() -> Facts:
+            seen = claims.ask(address, "/whoami", tls=self.admitted).json()
+            return {
+                "security.mtls": Fact(
+                    value="strict" if seen.get("identity") == self.caller else "off", source="whoami"
+                ),
+                "security.tls_version": Fact(value=seen.get("tls_version"), source="whoami"),
+            }
+
+        return ArmDeployment(
+            target=Target(name="app", address=address, host="app.meshperf", tls=self.target_tls),
+            processes=(),
+            facts={
+                **ABSENT,
+                **_security("strict"),
+                "client_library.functions": Fact(value="mutual TLS", source="experiment"),
+                "client_library.name": Fact(value="rustls (ring)", source="build"),
+            },
+            observe=observe,
+            observed_facts=observed,
+        )
+
+
+class NoMesh:
+    """The adapter of `mesh: none`."""
+
+    name = "none"
+
+    def detect(self) -> Detection:
+        return Detection(mesh=self.name, available=True, version="none")
+
+    def prepare(self, site: Site, arm: Arm, resident: str) -> Preparation:
+        if arm.client_library is None or not arm.client_library.mtls:
+            return _Plain()
+        from meshperf.meshes.identities import Authority
+
+        authority = Authority(site.work_dir / "certificates" / resident.replace("#", "-"))
+        client, server, stranger = (authority.issue(name) for name in ("client", "server", "stranger"))
+        tls = TlsSettings(
+            ca_pem=authority.certificate.read_text(),
+            server_name="server",
+            server_identity=server.uri,
+            certificate_pem=client.certificate.read_text(),
+            key_pem=client.key.read_text(),
+            cipher_suites=(CIPHER,),
+            groups=(GROUP,),
+        )
+        needs = AppNeeds(
+            tls=TlsFiles(
+                certificate=server.certificate,
+                key=server.key,
+                client_ca=authority.certificate,
+                client_identities=(client.uri,),
+                cipher=CIPHER,
+                group=GROUP,
+            )
+        )
+        return _ClientLibrary(
+            needs=needs,
+            target_tls=tls,
+            caller=client.uri,
+            admitted=claims.mutual_tls(authority.certificate, client.certificate, client.key),
+            stranger=claims.mutual_tls(authority.certificate, stranger.certificate, stranger.key),
+            nobody=claims.mutual_tls(authority.certificate, None, None),
+        )
+
+
+def _security(mtls: str) -> Facts:
+    """What is configured; `observed_facts` puts what was seen over it."""
+    on = mtls == "strict"
+    return {
+        "security.mtls": Fact(value=mtls, source="experiment", observed=False),
+        "security.tls_version": Fact(value="TLSv1.3" if on else "none", source="experiment", observed=False),
+        "security.tls_cipher": Fact(
+            value=CIPHER.replace("TLS13_", "TLS_") if on else "none", source="engine", observed=False
+        ),
+        "security.tls_group": Fact(value=GROUP if on else "none", source="engine", observed=False),
+        "security.resumption": Fact(value=False, source="engine", observed=False),
+        "security.key_type": Fact(value="ECDSA P-256" if on else "none", source="lab authority"),
+    }
+
+
+def adapter() -> NoMesh:
+    return NoMesh()
