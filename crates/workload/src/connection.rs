@@ -1,0 +1,304 @@
+//! One connection: read a request, serve it, write the reply, and again.
+//!
+//! A state machine that never waits: it goes as far as the socket lets it and says what it waits for. Requests that
+//! follow before the reply is written (pipelining) stay in the buffer or in the kernel until their turn.
+
+use std::io::{self, ErrorKind};
+use std::net::SocketAddr;
+
+use crate::body::{Body, Progress};
+use crate::http1::{self, Framing, Head, LONGEST_HEAD, Parsed, Persistence, Route};
+use crate::identity;
+use crate::reply::{self, Reply};
+use crate::service::Service;
+use crate::sys::now_ns;
+use crate::transport::Transport;
+
+const FIRST_BUFFER: usize = 16 * 1024;
+/// Reads and requests in one turn; then the other connections get theirs.
+const BUDGET: u32 = 64;
+/// How long a closed side is kept for the client to read the last reply; closing at once could destroy it.
+const LINGER_NS: u64 = 1_000_000_000;
+const CONTINUE: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\n";
+
+/// What a connection waits for.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Step {
+    Socket,
+    /// The time, in CLOCK_MONOTONIC nanoseconds; then `timer` is called.
+    Time(u64),
+    /// Its next turn: it could go on.
+    Turn,
+    /// Nothing: it is over.
+    Over,
+}
+
+enum Phase {
+    Head,
+    Body(Body),
+    Serving,
+    Replying,
+    Lingering { armed: bool },
+}
+
+pub struct Connection {
+    pub transport: Transport,
+    pub handshake_counted: bool,
+    /// Whether a stall of some connections stops this one.
+    pub stops: bool,
+    /// Whether a stall holds it now.
+    pub held: bool,
+    peer: SocketAddr,
+    phase: Phase,
+    buffer: Vec<u8>,
+    start: usize,
+    end: usize,
+    /// Bytes of the unfinished head that were looked at, and how many there must be to parse it again.
+    looked_at: usize,
+    parse_from: usize,
+    head: Option<Head>,
+    reply: Reply,
+    status: u16,
+    closes: bool,
+    own: Vec<u8>,
+}
+
+impl Connection {
+    pub fn new(transport: Transport, peer: SocketAddr, stops: bool) -> Self {
+        Connection {
+            transport,
+            handshake_counted: false,
+            stops,
+            held: false,
+            peer,
+            phase: Phase::Head,
+            buffer: vec![0; FIRST_BUFFER],
+            start: 0,
+            end: 0,
+            looked_at: 0,
+            parse_from: 0,
+            head: None,
+            reply: Reply::NONE,
+            status: 0,
+            closes: false,
+            own: Vec::new(),
+        }
+    }
+
+    /// The time it waited for has come.
+    pub fn timer(&mut self, service: &mut Service) -> Step {
+        match self.phase {
+            Phase::Serving => {
+                self.phase = Phase::Replying;
+                self.advance(service)
+            }
+            Phase::Lingering { .. } => Step::Over,
+            _ => Step::Socket,
+        }
+    }
+
+    /// Goes on as far as it can.
+    pub fn advance(&mut self, service: &mut Service) -> Step {
+        match self.try_advance(service) {
+            Ok(step) => step,
+            Err(error) if error.kind() == ErrorKind::WouldBlock => Step::Socket,
+            // TLS that cannot be understood was answered with an alert; let the client read it.
+            Err(error) if error.kind() == ErrorKind::InvalidData => self.linger(),
+            Err(_) => Step::Over,
+        }
+    }
+
+    fn try_advance(&mut self, service: &mut Service) -> io::Result<Step> {
+        for _ in 0..BUDGET {
+            match &mut self.phase {
+                Phase::Head => match self.parse() {
+                    Parsed::Partial => {
+                        if self.fill()? == 0 {
+                            return Ok(Step::Over);
+                        }
+                    }
+                    Parsed::Refused(status) => self.refuse(status),
+                    Parsed::Complete(head) => self.begin(head, service)?,
+                },
+                Phase::Body(body) => match body.consume(&self.buffer[self.start..self.end]) {
+                    Progress::Malformed => self.refuse(400),
+                    Progress::More => {
+                        self.start = self.end;
+                        if self.fill()? == 0 {
+                            return Ok(Step::Over);
+                        }
+                    }
+                    Progress::Done(used) => {
+                        self.start += used;
+                        if let Some(due) = self.serve(service) {
+                            return Ok(Step::Time(due));
+                        }
+                    }
+                },
+                Phase::Serving => return Ok(Step::Socket),
+                Phase::Replying => {
+                    self.write_reply(service)?;
+                    service.counters.answered(self.status);
+                    if self.closes {
+                        return Ok(self.linger());
+                    }
+                    self.phase = Phase::Head;
+                }
+                Phase::Lingering { .. } => return self.drain(),
+            }
+        }
+        Ok(Step::Turn)
+    }
+
+    /// Parses the head, but only when that can have changed: a head that comes byte by byte costs no quadratic time.
+    fn parse(&mut self) -> Parsed {
+        let unread = &self.buffer[self.start..self.end];
+        let length = unread.len();
+        let from = self.looked_at.saturating_sub(3).min(length);
+        self.looked_at = length;
+        if length == 0 || (length < self.parse_from && !ends_head(&unread[from..])) {
+            return Parsed::Partial;
+        }
+        let parsed = http1::parse(unread);
+        self.parse_from = if parsed == Parsed::Partial {
+            (2 * length).min(LONGEST_HEAD)
+        } else {
+            0
+        };
+        parsed
+    }
+
+    /// Reads more into the buffer. Ok(0): the client ended its side.
+    fn fill(&mut self) -> io::Result<usize> {
+        if self.start == self.end {
+            (self.start, self.end) = (0, 0);
+        }
+        if self.end == self.buffer.len() {
+            if self.start > 0 {
+                self.buffer.copy_within(self.start..self.end, 0);
+                (self.start, self.end) = (0, self.end - self.start);
+            } else {
+                self.buffer.resize(2 * self.buffer.len(), 0);
+            }
+        }
+        let n = self.transport.read(&mut self.buffer[self.end..])?;
+        self.end += n;
+        Ok(n)
+    }
+
+    /// A head is complete; its body comes next.
+    fn begin(&mut self, head: Head, service: &Service) -> io::Result<()> {
+        if head.route == Route::WhoAmI {
+            self.describe_caller(&head, service);
+        }
+        self.start += head.length;
+        self.looked_at = 0;
+        self.closes = head.persistence == Persistence::Close;
+        self.head = Some(head);
+        self.phase = Phase::Body(Body::new(head.framing));
+        if head.expects_continue && head.framing != Framing::None && self.start == self.end {
+            // Nothing else is under way on this connection, so there is room for a few bytes or it is broken.
+            if self.transport.write(CONTINUE, &[])? != CONTINUE.len() {
+                return Err(ErrorKind::WriteZero.into());
+            }
+            self.transport.flush()?;
+        }
+        Ok(())
+    }
+
+    fn describe_caller(&mut self, head: &Head, service: &Service) {
+        let rule = service.identity_header.as_ref();
+        let (transport, peer) = (&self.transport, self.peer);
+        let described = http1::with_request(&self.buffer[self.start..self.end], |request, _| {
+            identity::describe(request, transport, peer, rule)
+        });
+        if let Ok(json) = described {
+            self.reply = reply::text(
+                &mut self.own,
+                200,
+                head.persistence,
+                head.is_head,
+                "application/json",
+                &json,
+            );
+            self.status = 200;
+        }
+    }
+
+    /// The request is complete. Returns when its reply is due, or None where it is due now.
+    fn serve(&mut self, service: &mut Service) -> Option<u64> {
+        service.counters.requests.add(1);
+        self.phase = Phase::Replying;
+        let head = self.head.take()?;
+        if head.route == Route::WhoAmI {
+            return None;
+        }
+        (self.reply, self.status) = service.echo(&head, &mut self.own);
+        let due = service.serve();
+        if due.is_some() {
+            self.phase = Phase::Serving;
+        }
+        due
+    }
+
+    fn refuse(&mut self, status: u16) {
+        let reason: &[u8] = match status {
+            431 => b"the request head is larger than 64 KiB or has more than 128 fields\n",
+            417 => b"only 100-continue can be expected\n",
+            501 => b"the only transfer coding understood is chunked\n",
+            _ => b"not a well-formed HTTP/1 request\n",
+        };
+        self.reply = reply::text(
+            &mut self.own,
+            status,
+            Persistence::Close,
+            false,
+            "text/plain",
+            reason,
+        );
+        self.status = status;
+        self.closes = true;
+        self.phase = Phase::Replying;
+    }
+
+    fn write_reply(&mut self, service: &Service) -> io::Result<()> {
+        while !self.reply.is_sent() {
+            let (first, second) = service.book.rest(&self.reply, &self.own);
+            let n = self.transport.write(first, second)?;
+            service.book.advance(&mut self.reply, n);
+        }
+        self.transport.flush()
+    }
+
+    fn linger(&mut self) -> Step {
+        self.transport.end_sending();
+        self.phase = Phase::Lingering { armed: false };
+        self.drain().unwrap_or(Step::Over)
+    }
+
+    /// Reads and drops until the client has ended its side too, or patience ends.
+    fn drain(&mut self) -> io::Result<Step> {
+        for _ in 0..BUDGET {
+            match self.transport.discard(&mut self.buffer) {
+                Ok(0) => return Ok(Step::Over),
+                Ok(_) => {}
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                    let Phase::Lingering { armed } = &mut self.phase else {
+                        return Ok(Step::Over);
+                    };
+                    if std::mem::replace(armed, true) {
+                        return Ok(Step::Socket);
+                    }
+                    return Ok(Step::Time(now_ns() + LINGER_NS));
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        // A client that still sends megabytes after the last reply is not listening.
+        Ok(Step::Over)
+    }
+}
+
+fn ends_head(bytes: &[u8]) -> bool {
+    bytes.windows(3).any(|part| part == b"\n\r\n") || bytes.windows(2).any(|part| part == b"\n\n")
+}

@@ -1,0 +1,123 @@
+//! What the server did since its start, counted where it happens and read by the admin listener.
+//!
+//! Every worker has counters of its own and is their only writer, so a plain load and store is enough and no cache line
+//! is fought over; a reader may see a value that is one request old.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
+use serde::Serialize;
+
+const STATUSES: usize = 600;
+
+#[repr(align(128))]
+pub struct Counters {
+    pub requests: Count,
+    pub bytes_in: Count,
+    pub bytes_out: Count,
+    pub connections: Count,
+    pub connections_closed: Count,
+    pub tls_handshakes: Count,
+    pub tls_failures: Count,
+    by_status: [Count; STATUSES],
+}
+
+#[derive(Default)]
+pub struct Count(AtomicU64);
+
+impl Count {
+    pub fn add(&self, n: u64) {
+        self.0.store(self.0.load(Relaxed).wrapping_add(n), Relaxed);
+    }
+
+    fn get(&self) -> u64 {
+        self.0.load(Relaxed)
+    }
+}
+
+impl Default for Counters {
+    fn default() -> Self {
+        Counters {
+            requests: Count::default(),
+            bytes_in: Count::default(),
+            bytes_out: Count::default(),
+            connections: Count::default(),
+            connections_closed: Count::default(),
+            tls_handshakes: Count::default(),
+            tls_failures: Count::default(),
+            by_status: std::array::from_fn(|_| Count::default()),
+        }
+    }
+}
+
+impl Counters {
+    pub fn answered(&self, status: u16) {
+        if let Some(count) = self.by_status.get(usize::from(status)) {
+            count.add(1);
+        }
+    }
+}
+
+/// The sum over all workers. Bytes are those of the sockets: heads, bodies and TLS records.
+#[derive(Serialize, Default)]
+pub struct Totals {
+    pub requests: u64,
+    pub bytes_in: u64,
+    pub bytes_out: u64,
+    pub connections: u64,
+    pub connections_open: u64,
+    pub tls_handshakes: u64,
+    pub tls_failures: u64,
+    pub by_status: BTreeMap<u16, u64>,
+}
+
+impl Totals {
+    pub fn of<'a>(workers: impl Iterator<Item = &'a Counters>) -> Self {
+        let mut totals = Totals::default();
+        for worker in workers {
+            totals.requests += worker.requests.get();
+            totals.bytes_in += worker.bytes_in.get();
+            totals.bytes_out += worker.bytes_out.get();
+            totals.connections += worker.connections.get();
+            totals.connections_open += worker
+                .connections
+                .get()
+                .saturating_sub(worker.connections_closed.get());
+            totals.tls_handshakes += worker.tls_handshakes.get();
+            totals.tls_failures += worker.tls_failures.get();
+            for (status, count) in worker.by_status.iter().enumerate() {
+                if count.get() > 0 {
+                    *totals.by_status.entry(status as u16).or_default() += count.get();
+                }
+            }
+        }
+        totals
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Counters, Totals};
+
+    #[test]
+    fn totals_are_the_sum_over_the_workers() {
+        let workers = [Counters::default(), Counters::default()];
+        workers[0].requests.add(3);
+        workers[1].requests.add(4);
+        workers[0].connections.add(2);
+        workers[0].connections_closed.add(1);
+        workers[0].answered(200);
+        workers[1].answered(200);
+        workers[1].answered(503);
+        workers[1].answered(9999);
+        let totals = Totals::of(workers.iter());
+        assert_eq!(
+            (totals.requests, totals.connections, totals.connections_open),
+            (7, 2, 1)
+        );
+        assert_eq!(
+            totals.by_status.into_iter().collect::<Vec<_>>(),
+            [(200, 2), (503, 1)]
+        );
+    }
+}

@@ -1,0 +1,89 @@
+//! What a worker does for a request: which reply, after how long, and who is asking.
+
+use std::sync::Arc;
+
+use crate::counters::Counters;
+use crate::http1::{Head, Route};
+use crate::options::{IdentityHeader, Options};
+use crate::random::Random;
+use crate::reply::{Book, Reply};
+use crate::service_time::ServiceTime;
+use crate::sys::now_ns;
+
+pub struct Service {
+    pub book: Book,
+    pub counters: Arc<Counters>,
+    pub identity_header: Option<IdentityHeader>,
+    time: ServiceTime,
+    busy: bool,
+    /// Upper ends of the shares of the statuses after the first, which is 200.
+    thresholds: Vec<f64>,
+    times: Random,
+    statuses: Random,
+}
+
+impl Service {
+    /// The service of worker number `worker`; each worker draws from streams of its own.
+    pub fn new(options: &Options, worker: u64, counters: Arc<Counters>) -> Self {
+        let codes: Vec<u16> = std::iter::once(200)
+            .chain(options.status.iter().map(|(code, _)| *code))
+            .collect();
+        let thresholds = options.status.iter().scan(0.0, |sum, (_, share)| {
+            *sum += share;
+            Some(*sum)
+        });
+        Service {
+            book: Book::new(options.response_bytes, &codes),
+            counters,
+            identity_header: options.identity_header.clone(),
+            time: options.service_time,
+            busy: options.busy,
+            thresholds: thresholds.collect(),
+            times: Random::new(options.seed, 2 * worker),
+            statuses: Random::new(options.seed, 2 * worker + 1),
+        }
+    }
+
+    /// The reply to a request for an echo, and its status.
+    pub fn echo(&mut self, head: &Head, own: &mut Vec<u8>) -> (Reply, u16) {
+        let echo = self.draw_status();
+        let reply = match head.route {
+            Route::EchoBytes(bytes) => {
+                self.book
+                    .echo_bytes(own, echo, head.persistence, head.is_head, bytes)
+            }
+            Route::Echo | Route::WhoAmI => self.book.echo(echo, head.persistence, head.is_head),
+        };
+        (reply, self.book.status(echo))
+    }
+
+    fn draw_status(&mut self) -> usize {
+        if self.thresholds.is_empty() {
+            return 0;
+        }
+        let draw = self.statuses.uniform();
+        self.thresholds
+            .iter()
+            .position(|end| draw < *end)
+            .map_or(0, |index| index + 1)
+    }
+
+    /// Serves one request: returns None when that is done, or when (CLOCK_MONOTONIC, ns) the reply is due.
+    ///
+    /// Busy service is timed by the same clock, not by CPU time: a single server that takes exactly D for each request
+    /// is what the queueing formulas speak of, and a preempted one would be another server.
+    pub fn serve(&mut self) -> Option<u64> {
+        let ns = self.time.draw(&mut self.times);
+        if ns == 0 {
+            return None;
+        }
+        let due = now_ns() + ns;
+        if !self.busy {
+            return Some(due);
+        }
+        while now_ns() < due {
+            std::hint::spin_loop();
+        }
+        None
+    }
+}
