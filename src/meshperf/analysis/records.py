@@ -58,6 +58,9 @@ class Violation:
     severity: str
     why: str
     fix: str
+    arm: str = ""
+    against: str = ""
+    """The pair it was found in; the same arm twice for a fact that changed between its rounds."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,6 +75,9 @@ class Comparability:
     equal: tuple[str, ...] = ()
     rules: str = ""
     """Name, version and digest of the rule file."""
+    arm: str = ""
+    against: str = ""
+    """The pair it speaks of; both empty for the whole of an experiment."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,6 +91,8 @@ class RoundFigure:
     within_low: float = float("nan")
     within_high: float = float("nan")
     excluded: str | None = None
+    uncentred_ratio: float = float("nan")
+    """Candidate over baseline as they stand; `ratio` of p50 and p90 is centred where the arms were interleaved."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,9 +120,14 @@ class MetricComparison:
     reason: str = ""
     p_adjusted: float | None = None
     rounds_needed: int | None = None
+    """Rounds in all, those at hand included, that would probably decide; None when decided or beyond 1000."""
     rounds: tuple[RoundFigure, ...] = ()
     between_sd: float | None = None
+    """Standard deviation of the rounds' log ratios, as observed."""
     within_sd: float | None = None
+    """Typical standard error of one round's log ratio: what a deployment's own noise explains of it."""
+    uncentred: Estimate | None = None
+    """The ratio over rounds without centring, beside a centred one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -195,3 +208,6 @@ class Comparison:
     primary_family: tuple[str, ...] = ("p50", "p90", "cpu_per_request")
     alpha: float = 0.05
     pilot: bool = False
+    pairs: tuple[Comparability, ...] = ()
+    """Comparability of every judged pair, candidate against candidate included; `comparability` is that of the
+    candidates against the baseline taken together."""

@@ -1,0 +1,69 @@
+"""Judgement: comparability, intervals, verdicts. Results in, comparisons out; it starts nothing and opens no files."""
+
+from meshperf.analysis.comparability import compare_facts, grade_of
+from meshperf.analysis.compare import compare
+from meshperf.analysis.documents import comparison_from_document, comparison_to_document
+from meshperf.analysis.equivalence import holm, rounds_for_margin, rounds_to_decide, tost_p
+from meshperf.analysis.figures import METRICS, PRIMARY_FAMILY, TAIL_REQUESTS, UNITS, figure, slices_add_up
+from meshperf.analysis.intervals import (
+    COMPANION_ROUNDS,
+    geometric_mean,
+    hodges_lehmann,
+    mean_amount,
+    ratio_estimate,
+)
+from meshperf.analysis.noise_floor import noise_floors
+from meshperf.analysis.records import (
+    ArmSummary,
+    Comparability,
+    Comparison,
+    ComponentCost,
+    Estimate,
+    MetricComparison,
+    NoiseFloor,
+    ObjectiveOutcome,
+    RoundFigure,
+    Verdict,
+    Violation,
+)
+from meshperf.analysis.rules import packaged_rules
+from meshperf.analysis.verdicts import FEWEST_ROUNDS
+from meshperf.analysis.within_round import within_round
+
+__all__ = [
+    "COMPANION_ROUNDS",
+    "FEWEST_ROUNDS",
+    "METRICS",
+    "PRIMARY_FAMILY",
+    "TAIL_REQUESTS",
+    "UNITS",
+    "ArmSummary",
+    "Comparability",
+    "Comparison",
+    "ComponentCost",
+    "Estimate",
+    "MetricComparison",
+    "NoiseFloor",
+    "ObjectiveOutcome",
+    "RoundFigure",
+    "Verdict",
+    "Violation",
+    "compare",
+    "compare_facts",
+    "comparison_from_document",
+    "comparison_to_document",
+    "figure",
+    "geometric_mean",
+    "grade_of",
+    "hodges_lehmann",
+    "holm",
+    "mean_amount",
+    "noise_floors",
+    "packaged_rules",
+    "ratio_estimate",
+    "rounds_for_margin",
+    "rounds_to_decide",
+    "slices_add_up",
+    "tost_p",
+    "within_round",
+]

@@ -1,0 +1,237 @@
+"""All rounds of an experiment judged together: the way from result documents to verdicts.
+
+    runs → in order, once each → by load point → arms that may be compared → pairs by round → series by metric
+         → intervals, Holm, noise floors → verdicts
+
+Nothing here starts a process or reads a file (but the packaged rules), so whoever holds the results can repeat it.
+"""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+from typing import TYPE_CHECKING
+
+from meshperf.analysis.comparability import compare_runs, together
+from meshperf.analysis.equivalence import holm
+from meshperf.analysis.figures import METRICS, PRIMARY_FAMILY
+from meshperf.analysis.intervals import hodges_lehmann, ratio_estimate, t_test_p
+from meshperf.analysis.noise_floor import floor_for, noise_floors, twin_warnings
+from meshperf.analysis.notices import general_warnings, metric_warnings
+from meshperf.analysis.objectives import try_objectives
+from meshperf.analysis.pairing import excluded_runs, in_order, pair_rounds
+from meshperf.analysis.records import Comparability, Comparison, MetricComparison, NoiseFloor
+from meshperf.analysis.series import PairedRounds, Series, series_of
+from meshperf.analysis.summary import summarise
+from meshperf.analysis.verdicts import Judgement, judge
+from meshperf.errors import ComparisonError
+from meshperf.spec.records import RunResult, Warning
+
+if TYPE_CHECKING:
+    from meshperf.spec.experiment import Objective
+
+__all__ = ["compare"]
+
+ALPHA = 0.05
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Arms:
+    """Two arms to be judged against each other."""
+
+    against: str
+    arm: str
+    primary: bool
+
+
+def compare(
+    runs: Sequence[RunResult],
+    *,
+    baseline: str,
+    subject: tuple[str, ...],
+    margins: Mapping[str, float],
+    objectives: Sequence[Objective] = (),
+    aa: Sequence[str] = (),
+) -> tuple[Comparison, ...]:
+    """Judge every candidate arm against the baseline of its own group, and candidates of one group among themselves.
+
+    Args:
+        runs: of one experiment, valid or not, in any order.
+        baseline: name of the arm without a mesh.
+        subject: what was declared to differ between arms.
+        margins: by metric, the relative difference that counts as none (0.05 for 5 %).
+        objectives: bounds to try on every arm.
+        aa: arms that were deployed twice; arms with twins among the runs are found without it.
+
+    Returns:
+        One comparison for each load point, in order.
+
+    Raises:
+        ComparisonError: runs of several experiments, none at all, or none of the baseline arm (MP4001, MP4002).
+    """
+    ordered = in_order(runs)
+    experiments = {run.experiment_id for run in ordered}
+    if len(experiments) > 1:
+        raise ComparisonError(
+            "MP4001",
+            f"these are runs of {len(experiments)} experiments, which do not share rounds",
+            hint="compare the runs of one experiment at a time",
+        )
+    if not any(run.arm == baseline for run in ordered):
+        raise ComparisonError("MP4002", f"there is no run of the baseline arm `{baseline}`")
+    points = sorted({run.load_point for run in ordered})
+    return tuple(
+        _compare_point(
+            tuple(run for run in ordered if run.load_point == point), baseline, subject, margins, objectives, aa
+        )
+        for point in points
+    )
+
+
+def _compare_point(
+    runs: tuple[RunResult, ...],
+    baseline: str,
+    subject: tuple[str, ...],
+    margins: Mapping[str, float],
+    objectives: Sequence[Objective],
+    aa: Sequence[str],
+) -> Comparison:
+    arms = _arms_in_order(runs, baseline)
+    pilot = any(run.design.pilot for run in runs)
+    floors = noise_floors(runs, _with_twins(runs, aa))
+    warnings: list[Warning] = list(twin_warnings(floors))
+    against_baseline: list[Comparability] = []
+    among_candidates: list[Comparability] = []
+    metrics: list[MetricComparison] = []
+    for judged in _judged_pairs(arms, runs):
+        paired = PairedRounds(pairing=pair_rounds(runs, baseline=(judged.against, 0), candidate=(judged.arm, 0)))
+        pairs = paired.pairing.pairs
+        comparability = compare_runs(
+            [pair.baseline for pair in pairs],
+            [pair.candidate for pair in pairs],
+            subject=subject,
+            against_baseline=judged.primary,
+        )
+        (against_baseline if judged.primary else among_candidates).append(comparability)
+        for metric in _metrics(judged, paired, comparability.grade, margins, floors, pilot):
+            metrics.append(metric.comparison)
+            warnings += metric_warnings(metric.comparison, metric.judgement)
+    whole = together(against_baseline, subject)
+    summaries = [[run for run in runs if (run.arm, run.twin) == resident] for resident in _residents(runs, arms)]
+    base_runs = [run for run in runs if (run.arm, run.twin) == (baseline, 0)]
+    excluded = excluded_runs(runs)
+    warnings += general_warnings(runs, whole, metrics)
+    return Comparison(
+        experiment=runs[0].experiment,
+        experiment_id=runs[0].experiment_id,
+        load_point=runs[0].load_point,
+        baseline=baseline,
+        subject=tuple(subject),
+        comparability=whole,
+        arms=tuple(summarise(group, base_runs) for group in summaries),
+        metrics=tuple(metrics),
+        noise_floors=floors,
+        objectives=tuple(
+            outcome
+            for arm in arms
+            for outcome in try_objectives(
+                arm, [run for run in runs if (run.arm, run.twin) == (arm, 0) and run.validity.ok], objectives
+            )
+        ),
+        warnings=tuple(warnings),
+        rounds=len({run.round for run in runs if run.validity.ok}),
+        rounds_excluded=excluded,
+        primary_family=PRIMARY_FAMILY,
+        alpha=ALPHA,
+        pilot=pilot,
+        pairs=(*against_baseline, *among_candidates),
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Judged:
+    """A metric with the judgement it came from, which says what warnings go with it."""
+
+    comparison: MetricComparison
+    judgement: Judgement
+
+
+def _metrics(
+    judged: _Arms,
+    paired: PairedRounds,
+    grade: str,
+    margins: Mapping[str, float],
+    floors: Sequence[NoiseFloor],
+    pilot: bool,
+) -> Iterator[_Judged]:
+    """Every metric of one pair; Holm runs over the primary family of a candidate against its baseline."""
+    series = {metric: series_of(paired, metric) for metric in METRICS}
+    family = PRIMARY_FAMILY if judged.primary else ()
+    adjusted = holm({metric: t_test_p(series[metric].log_ratios) for metric in family})
+    for metric, found in series.items():
+        judgement = judge(
+            found,
+            margins.get(metric),
+            grade=grade,
+            pilot=pilot,
+            p_adjusted=adjusted.get(metric),
+            floor=floor_for(floors, (judged.against, judged.arm), metric),
+            alpha=ALPHA,
+        )
+        yield _Judged(
+            comparison=_record(judged, found, judgement, margins.get(metric), adjusted.get(metric)), judgement=judgement
+        )
+
+
+def _record(
+    judged: _Arms, series: Series, judgement: Judgement, margin: float | None, p_adjusted: float | None
+) -> MetricComparison:
+    pooled = series.pooled is not None
+    return MetricComparison(
+        arm=judged.arm,
+        against=judged.against,
+        metric=series.metric,
+        unit=series.unit,
+        ratio=series.ratio(1 - ALPHA),
+        added=series.amount(1 - ALPHA),
+        companion=None if pooled else hodges_lehmann(series.log_ratios, 1 - ALPHA),
+        within=series.within,
+        margin=margin,
+        verdict=judgement.verdict,
+        primary=judged.primary and series.metric in PRIMARY_FAMILY,
+        pooled=pooled,
+        reason=judgement.reason,
+        p_adjusted=p_adjusted,
+        rounds_needed=judgement.rounds_needed,
+        rounds=series.rounds,
+        between_sd=statistics.stdev(series.log_ratios) if len(series.log_ratios) > 1 else None,
+        within_sd=series.within_sd,
+        uncentred=ratio_estimate(series.uncentred, 1 - ALPHA) if series.centred else None,
+    )
+
+
+def _judged_pairs(arms: Sequence[str], runs: Sequence[RunResult]) -> Iterator[_Arms]:
+    """Every candidate against the baseline, then candidates that were resident together."""
+    baseline, *candidates = arms
+    for candidate in candidates:
+        yield _Arms(against=baseline, arm=candidate, primary=True)
+    places = {arm: {(run.round, run.group) for run in runs if (run.arm, run.twin) == (arm, 0)} for arm in candidates}
+    for first, second in combinations(candidates, 2):
+        if places[first] & places[second]:
+            yield _Arms(against=first, arm=second, primary=False)
+
+
+def _arms_in_order(runs: Sequence[RunResult], baseline: str) -> tuple[str, ...]:
+    """The baseline first, then the candidates by name."""
+    return (baseline, *sorted({run.arm for run in runs} - {baseline}))
+
+
+def _residents(runs: Sequence[RunResult], arms: Sequence[str]) -> list[tuple[str, int]]:
+    """Arms in order, each followed by its twins."""
+    return [resident for arm in arms for resident in sorted({(run.arm, run.twin) for run in runs if run.arm == arm})]
+
+
+def _with_twins(runs: Sequence[RunResult], aa: Sequence[str]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys((*aa, *sorted({run.arm for run in runs if run.twin == 1}))))

@@ -1,0 +1,69 @@
+"""What a report must say beside the verdicts: warnings as values, with their figures."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from meshperf.analysis.intervals import COMPANION_ROUNDS
+from meshperf.analysis.pairing import why_excluded
+from meshperf.analysis.records import Comparability, MetricComparison
+from meshperf.analysis.verdicts import FEWEST_ROUNDS, Judgement
+from meshperf.spec.records import RunResult, Warning, WarningKind
+
+__all__ = ["general_warnings", "metric_warnings"]
+
+
+def metric_warnings(metric: MetricComparison, judgement: Judgement) -> tuple[Warning, ...]:
+    """Warnings on one metric of one pair."""
+    name = f"{metric.arm} against {metric.against}, {metric.metric}"
+    found = []
+    if judgement.below_floor:
+        found.append(Warning(kind=WarningKind.NOISE_FLOOR, text=f"{name}: {judgement.reason}"))
+    if judgement.weather:
+        figures = {"ratio": metric.ratio.value}
+        if metric.uncentred is not None:
+            figures["uncentred_ratio"] = metric.uncentred.value
+        found.append(Warning(kind=WarningKind.WEATHER, text=f"{name}: {judgement.reason}", figures=figures))
+    if metric.pooled:
+        found.append(Warning(kind=WarningKind.POOLED_TAIL, text=f"{name}: {judgement.reason}"))
+    return tuple(found)
+
+
+def general_warnings(
+    runs: Sequence[RunResult], comparability: Comparability, metrics: Sequence[MetricComparison]
+) -> tuple[Warning, ...]:
+    """Warnings on a comparison as a whole; `metrics`: all of its pairs."""
+    found = []
+    counted = [sum(entry.excluded is None for entry in metric.rounds) for metric in metrics if metric.primary]
+    fewest = min(counted, default=0)
+    if fewest < COMPANION_ROUNDS:
+        consequence = (
+            f"fewer than {FEWEST_ROUNDS} never decide"
+            if fewest < FEWEST_ROUNDS
+            else f"verdicts rest on the t interval alone: Hodges-Lehmann needs {COMPANION_ROUNDS}"
+        )
+        found.append(
+            Warning(
+                kind=WarningKind.FEW_ROUNDS,
+                text=f"Only {fewest} round(s) count for some figures; {consequence}.",
+                figures={"rounds": fewest, "wanted": COMPANION_ROUNDS},
+            )
+        )
+    if any(run.design.pilot for run in runs):
+        found.append(
+            Warning(
+                kind=WarningKind.PILOT,
+                text="This is a pilot: a shortened experiment that shows figures and gives no verdict.",
+            )
+        )
+    found += [
+        Warning(kind=WarningKind.ROUND_EXCLUDED, text=f"Round {run.round} is not counted for {reason}.")
+        for run in runs
+        if (reason := why_excluded(run)) is not None
+    ]
+    unknown = sorted({entry.path for entry in comparability.unknowns if entry.severity != "unknown-note"})
+    if unknown:
+        found.append(
+            Warning(kind=WarningKind.FACT_UNKNOWN, text=f"Unknown, and never taken as equal: {', '.join(unknown)}.")
+        )
+    return tuple(found)

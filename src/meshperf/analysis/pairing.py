@@ -1,0 +1,117 @@
+"""Which runs meet which: rounds paired between two residents of one group, and what is left out and why.
+
+What it decides: a pair counts when both runs are valid, of the same round and group, and of that round's last attempt.
+
+What it refuses: leaving a run out for its result. Only what was declared beforehand (validity, guards, a round that
+broke off) excludes, the pair goes as a whole, and what was left out stays listed with its reason.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from meshperf.analysis.figures import slices_add_up
+from meshperf.spec.records import RunResult, Validity, ValidityState
+
+__all__ = ["ExcludedPair", "Pair", "Pairing", "Resident", "excluded_runs", "in_order", "pair_rounds", "why_excluded"]
+
+Resident = tuple[str, int]
+"""Arm and twin: ("envoy", 1) is the A/A twin of envoy."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pair:
+    """Two runs of one round and group that may be compared."""
+
+    round: int
+    baseline: RunResult
+    candidate: RunResult
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExcludedPair:
+    """Two runs of one round that may not, and why."""
+
+    round: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pairing:
+    """All rounds of two residents, in order."""
+
+    pairs: tuple[Pair, ...]
+    excluded: tuple[ExcludedPair, ...] = ()
+
+
+def in_order(runs: Sequence[RunResult]) -> tuple[RunResult, ...]:
+    """Each run once, sorted by round, group, attempt and resident, so that no result depends on the order given.
+
+    A run whose slices do not add up to its histogram is marked invalid; a run of an attempt that was made again is
+    marked so too.
+    """
+    once = {run.run_id: run for run in runs}
+    last: dict[tuple[int, int, int], int] = {}
+    for run in once.values():
+        place = (run.load_point, run.round, run.group)
+        last[place] = max(last.get(place, 0), run.attempt)
+    checked = []
+    for run in once.values():
+        newest = last[run.load_point, run.round, run.group]
+        reasons = [] if slices_add_up(run) else ["its slices do not add up to its histogram"]
+        if run.attempt != newest:
+            reasons.append(f"the round was made again (attempt {newest + 1})")
+        if reasons:
+            state = ValidityState.INVALID if run.validity.ok else run.validity.state
+            run = replace(run, validity=Validity(state=state, reasons=(*run.validity.reasons, *reasons)))
+        checked.append(run)
+    return tuple(
+        sorted(
+            checked, key=lambda run: (run.load_point, run.round, run.group, run.attempt, run.arm, run.twin, run.run_id)
+        )
+    )
+
+
+def why_excluded(run: RunResult) -> str | None:
+    """The reason why a run is not compared; None when it may be."""
+    if run.validity.ok:
+        return None
+    return f"{run.resident}: {run.validity.state.value}" + (
+        f" ({'; '.join(run.validity.reasons)})" if run.validity.reasons else ""
+    )
+
+
+def excluded_runs(runs: Sequence[RunResult]) -> tuple[str, ...]:
+    """One line for every run that is not compared: round, resident and reason."""
+    lines = []
+    for run in runs:
+        reason = why_excluded(run)
+        if reason is not None:
+            lines.append(f"round {run.round}, {reason}")
+    return tuple(lines)
+
+
+def pair_rounds(runs: Sequence[RunResult], *, baseline: Resident, candidate: Resident) -> Pairing:
+    """Pair two residents round by round. `runs`: of one load point, as `in_order` gives them."""
+    places: dict[tuple[int, int, int], dict[Resident, RunResult]] = {}
+    for run in runs:
+        resident = (run.arm, run.twin)
+        if resident in (baseline, candidate):
+            places.setdefault((run.round, run.group, run.attempt), {})[resident] = run
+    pairs: dict[int, Pair] = {}
+    excluded: dict[int, ExcludedPair] = {}
+    for (number, _, _), found in places.items():
+        if candidate not in found or baseline not in found:
+            if candidate in found and candidate[0] != baseline[0]:
+                excluded.setdefault(number, ExcludedPair(round=number, reason=f"no run of {baseline[0]} in its group"))
+            continue
+        reasons = [why for why in (why_excluded(found[baseline]), why_excluded(found[candidate])) if why is not None]
+        if reasons:
+            excluded[number] = ExcludedPair(round=number, reason="; ".join(reasons))
+        else:
+            pairs.setdefault(number, Pair(round=number, baseline=found[baseline], candidate=found[candidate]))
+    return Pairing(
+        pairs=tuple(pairs[number] for number in sorted(pairs)),
+        excluded=tuple(excluded[number] for number in sorted(excluded) if number not in pairs),
+    )

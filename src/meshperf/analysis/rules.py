@@ -1,0 +1,134 @@
+"""The rules of comparability as data: which facts must be equal, how nearly, and what an unknown one means.
+
+They ship as `rules.yaml`, versioned, and every result prints name, version and digest of the rules it was judged by,
+so that a later reader sees whether the yardstick moved.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+from functools import lru_cache
+from importlib import resources
+from typing import Any
+
+from ruamel.yaml import YAML
+
+from meshperf.spec.records import FactValue
+
+__all__ = ["Rule", "Rules", "packaged_rules", "parse_rules"]
+
+_MINOR = re.compile(r"\d+\.\d+")
+_SEVERITIES = ("EQ", "CLOSE", "VAR", "FREE")
+_POLICIES = ("block", "flag", "note")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rule:
+    """One line of the rule file; see its head for the words."""
+
+    path: str
+    severity: str
+    unknown: str
+    match: str = "exact"
+    tolerance: float = 0.0
+    paired: str | None = None
+    required: bool = False
+    across: bool = False
+    why: str = ""
+    fix: str = ""
+
+    def __post_init__(self) -> None:
+        if self.severity not in _SEVERITIES or self.unknown not in _POLICIES or self.match not in ("exact", "minor"):
+            raise ValueError(f"rule for {self.path!r} has a word that is not known")
+        if self.paired is not None and self.paired not in _POLICIES:
+            raise ValueError(f"rule for {self.path!r}: `paired` is one of {', '.join(_POLICIES)}")
+
+    def same(self, a: FactValue, b: FactValue) -> bool:
+        """Whether two known values count as equal. 1, 1.0 and True are told apart only as far as Python does."""
+        if self.match == "minor":
+            return _minor(a) == _minor(b)
+        if self.severity == "CLOSE" and isinstance(a, int | float) and isinstance(b, int | float):
+            return abs(a - b) <= self.tolerance * max(abs(a), abs(b))
+        return a == b
+
+    def policy(self, *, paired: bool) -> str:
+        """What an unknown value means: block, flag or note."""
+        return self.paired if paired and self.paired is not None else self.unknown
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Rules:
+    """All rules of one file. `brings` and `subjects` hold path patterns with `*`."""
+
+    name: str
+    version: int
+    digest: str
+    fields: tuple[Rule, ...]
+    brings: tuple[str, ...]
+    subjects: Mapping[str, tuple[str, ...]]
+    _found: dict[str, Rule] = field(default_factory=dict, repr=False)
+
+    @property
+    def label(self) -> str:
+        """Name, version and digest, as a result prints them."""
+        return f"{self.name} {self.version} (sha256 {self.digest})"
+
+    @property
+    def required(self) -> tuple[str, ...]:
+        """Paths that every arm must name."""
+        return tuple(rule.path for rule in self.fields if rule.required)
+
+    def rule(self, path: str) -> Rule:
+        """The first rule that matches; a rule file ends with one for `*`."""
+        found = self._found.get(path)
+        if found is None:
+            found = next(rule for rule in self.fields if fnmatchcase(path, rule.path))
+            self._found[path] = found
+        return found
+
+    def is_brought(self, path: str) -> bool:
+        """Whether a fact belongs to what a mesh or library brings."""
+        return any(fnmatchcase(path, pattern) for pattern in self.brings)
+
+    def is_subject(self, path: str, subject: tuple[str, ...]) -> bool:
+        """Whether the declared subject lets a fact differ."""
+        for word in subject:
+            for pattern in self.subjects.get(word, (word.removeprefix("mesh_config:"),)):
+                if fnmatchcase(path, pattern) or path.rpartition(".")[2] == pattern:
+                    return True
+        return False
+
+
+@lru_cache(maxsize=1)
+def packaged_rules() -> Rules:
+    """The rules that ship with meshperf."""
+    return parse_rules(resources.files("meshperf.analysis").joinpath("rules.yaml").read_text(encoding="utf-8"))
+
+
+def parse_rules(text: str) -> Rules:
+    """Read a rule file.
+
+    Raises:
+        ValueError: a word is not known, or the last rule is not for `*`.
+    """
+    document: Any = YAML(typ="safe", pure=True).load(text)
+    rules = tuple(Rule(**entry) for entry in document["fields"])
+    if not rules or rules[-1].path != "*":
+        raise ValueError("the last rule must be for `*`, so that every fact has one")
+    return Rules(
+        name=str(document["name"]),
+        version=int(document["version"]),
+        digest=hashlib.sha256(text.encode()).hexdigest(),
+        fields=rules,
+        brings=tuple(document["brings"]),
+        subjects={name: tuple(patterns) for name, patterns in document["subjects"].items()},
+    )
+
+
+def _minor(value: FactValue) -> FactValue:
+    found = _MINOR.search(str(value))
+    return found.group() if found else value
