@@ -1,7 +1,7 @@
 """Where an experiment runs, as its layers see it: hosts with addresses, processes with readiness, facts.
 
-`Site` is what meshes and workloads deploy into. The local one is `local.LocalSite`; Kubernetes and namespaces follow the
-same protocol.
+`Site` is what meshes and workloads deploy into. The local one is `local.LocalSite`; Kubernetes and namespaces follow
+the same protocol.
 """
 
 from __future__ import annotations
@@ -32,6 +32,8 @@ class ProcessSpec:
     deadline_s: float = 10.0
     cpus: tuple[int, ...] | None = None
     """None: as the site's CPU plan says for the role."""
+    listens: Sequence[str] = ()
+    """Addresses `ip:port` that the process will bind, as far as known; tried before it is started (MP5103)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,0 +1,289 @@
+"""The local environment: processes on this machine, every host a loopback address, nothing left behind.
+
+Everything is started through the supervisor (`supervisor.py`), so it ends with meshperf, however meshperf ends. What a
+site started, and where its scratch folder is, stands in a state file for as long as it lives; `site_state.sweep` reads
+what a killed meshperf could not remove itself.
+"""
+
+from __future__ import annotations
+
+import atexit
+import os
+import re
+import shutil
+import signal
+import time
+import uuid
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from tempfile import gettempdir
+from types import TracebackType
+
+from meshperf.environments import host_facts, processes
+from meshperf.environments.addresses import LoopbackBlock, is_taken
+from meshperf.environments.cpus import assign
+from meshperf.environments.site import CpuPlan, Process, ProcessSpec
+from meshperf.environments.site_state import SCRATCH_PREFIX, SiteState
+from meshperf.environments.supervision import Child, SpawnFailed, Supervision
+from meshperf.errors import CaptureError, DeploymentError, StorageError
+from meshperf.spec.records import Fact, Facts
+
+__all__ = ["LocalSite"]
+
+GRACE_S = 1.0
+LOG_LINES = 20
+FIRST_POLL_S, SLOWEST_POLL_S = 0.005, 0.05
+_ADDRESS_IN_USE = re.compile(r"address (is )?already in use|EADDRINUSE|os error 98|cannot bind", re.I)
+_WHO_LISTENS = "another process listens there; `ss -ltnp` shows which one"
+
+
+class LocalSite:
+    """A `Site` of processes on this machine. A context manager; open it with `LocalSite.open`."""
+
+    def __init__(self, *, state: Path, work_dir: Path, plan: CpuPlan, block: LoopbackBlock, experiment_id: str) -> None:
+        self.cpus = plan
+        self.work_dir = work_dir
+        self._state_file = state
+        self._block = block
+        self._experiment_id = experiment_id
+        self._owner = os.getpid()
+        self._supervision: Supervision | None = None
+        self._all: dict[str, tuple[int, int]] = {}
+        self._running: dict[tuple[int, int], Process] = {}
+        self._closed = False
+
+    @classmethod
+    def open(cls, experiment_id: str, cpus: Mapping[str, tuple[int, ...]] | None, state_dir: Path) -> LocalSite:
+        """Open a site: choose cores and addresses, make its scratch folder, start its supervisor.
+
+        Args:
+            experiment_id: for people and for the state file.
+            cpus: the experiment's own assignment of cores, see `cpus.assign` of this package.
+            state_dir: where the state file goes; made if need be.
+
+        Raises:
+            UsageError: the cores asked for cannot be had. DeploymentError: MP5103, no loopback block.
+            StorageError: the state file or the scratch folder cannot be written.
+        """
+        plan = assign(sorted(os.sched_getaffinity(0)), cpus, siblings=host_facts.sibling_threads())
+        token = uuid.uuid4().hex[:12]
+        state_dir = state_dir.resolve()
+        work_dir = Path(gettempdir()).resolve() / f"{SCRATCH_PREFIX}{token}"
+        try:
+            state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+        except OSError as error:
+            raise StorageError("MP5401", f"cannot make the folder {state_dir}: {error.strerror}") from error
+        block = LoopbackBlock.reserve()
+        site = cls(
+            state=state_dir / f"site-{token}.json",
+            work_dir=work_dir,
+            plan=plan,
+            block=block,
+            experiment_id=experiment_id,
+        )
+        atexit.register(site.close)
+        try:
+            site._begin()
+        except BaseException:
+            site.close()
+            raise
+        return site
+
+    def _begin(self) -> None:
+        self._note()  # before the folder: a folder that no file speaks of would never be swept
+        try:
+            self.work_dir.mkdir(mode=0o700)
+            (self.work_dir / "logs").mkdir(mode=0o700)
+            self._supervision = Supervision(_base_environment(), self.work_dir / "logs" / "supervisor.log")
+        except OSError as error:
+            code = "MP5402" if error.errno == 28 else "MP5401"
+            raise StorageError(code, f"cannot set up the folder {self.work_dir}: {error.strerror}") from error
+        self._note()
+
+    def __enter__(self) -> LocalSite:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def address(self, host: str) -> str:
+        """The loopback address of a host, one of its own for each name; the same name gives the same address."""
+        return self._block.address(host)
+
+    def start(self, spec: ProcessSpec) -> Process:
+        """Start a process and wait until it is ready. Its working folder is the site's scratch folder.
+
+        Raises:
+            DeploymentError: not ready at the deadline (MP5101), ended before (MP5102) or address taken (MP5103).
+        """
+        supervision = self._open_supervision()
+        if taken := _taken(spec):
+            raise DeploymentError("MP5103", f"{spec.name} needs {', '.join(taken)}, which is taken", hint=_WHO_LISTENS)
+        allowed = spec.cpus if spec.cpus is not None else self.cpus.cpus_for(spec.role)
+        log = self._log_for(spec.name)
+        try:
+            child = supervision.spawn(
+                name=spec.name,
+                argv=spec.argv,
+                env={**_base_environment(), **spec.env},
+                cpus=allowed,
+                log=log,
+                cwd=self.work_dir,
+            )
+        except SpawnFailed as error:
+            raise DeploymentError("MP5102", f"{spec.name} could not be started: {error}") from error
+        process = Process(
+            name=spec.name, role=spec.role, pid=child.pid, start_ticks=child.start_ticks, log=log, cpus=tuple(allowed)
+        )
+        self._all[log.stem] = (process.pid, process.start_ticks)
+        self._running[process.pid, process.start_ticks] = process
+        self._note()
+        self._wait_ready(supervision, spec, process)
+        return process
+
+    def _wait_ready(self, supervision: Supervision, spec: ProcessSpec, process: Process) -> None:
+        deadline = time.monotonic() + spec.deadline_s
+        pause = FIRST_POLL_S
+        while True:
+            missing = spec.ready()
+            # After the probe, not before: somebody else may have answered on the address our process failed to get.
+            ended = _status(supervision, process)
+            if ended is not None:
+                del self._running[process.pid, process.start_ticks]
+                raise self._not_ready("MP5102", f"{spec.name} ended before it was ready ({_how(ended)})", spec, process)
+            if missing is None:
+                return
+            if time.monotonic() >= deadline:
+                self.stop(process)
+                raise self._not_ready(
+                    "MP5101", f"{spec.name} was not ready within {spec.deadline_s:g} s: {missing}", spec, process
+                )
+            time.sleep(min(pause, max(0.0, deadline - time.monotonic())))
+            pause = min(pause * 1.5, SLOWEST_POLL_S)
+
+    def _not_ready(self, code: str, what: str, spec: ProcessSpec, process: Process) -> DeploymentError:
+        """The error for a process that is gone by now, so whoever holds one of its addresses is somebody else."""
+        log = last_lines(process.log)
+        taken = _taken(spec)
+        if taken or _ADDRESS_IN_USE.search("\n".join(log)):
+            where = f"address {', '.join(taken)} is taken" if taken else "an address is taken"
+            return DeploymentError("MP5103", f"{what}: {where}", log=log, hint=_WHO_LISTENS)
+        return DeploymentError(code, what, log=log, hint="its last lines say why" if log else "it wrote nothing")
+
+    def stop(self, process: Process) -> None:
+        """End one process and everything below it (TERM, then KILL after a second); wait until they are gone."""
+        if self._running.pop((process.pid, process.start_ticks), None) is not None:
+            self._open_supervision().stop([process.pid], grace_s=GRACE_S)
+
+    def check(self) -> None:
+        """Raise DeploymentError (MP5104) when a started process has ended, with its last log lines."""
+        by_pid = {(child.pid, child.start_ticks): child for child in self._open_supervision().children()}
+        for identity, process in self._running.items():
+            status = by_pid[identity].status
+            if status is not None:
+                raise DeploymentError(
+                    "MP5104",
+                    f"{process.name} ended during the measurement ({_how(status)})",
+                    log=last_lines(process.log),
+                )
+
+    def facts(self) -> Facts:
+        """Facts of this machine under `host.`, and which cores each role may use."""
+        plan = {
+            f"host.cpus.{role}": Fact(value=",".join(map(str, cores)), source="CPU plan", observed=False)
+            for role, cores in self.cpus.by_role.items()
+        }
+        shared = Fact(value=self.cpus.generator_shared, source="CPU plan", observed=False)
+        return {**host_facts.HostReader().facts(), **plan, "host.cpus.generator_shared": shared}
+
+    def close(self) -> None:
+        """End everything, remove the scratch folder and the state file. Idempotent.
+
+        Raises:
+            CaptureError: MP5202, a process could not be ended; the state file stays, for the next sweep.
+        """
+        if self._closed or os.getpid() != self._owner:
+            return  # in a fork of meshperf the site belongs to its parent
+        self._closed = True
+        atexit.unregister(self.close)
+        stuck: set[processes.Identity] = set()
+        try:
+            if self._supervision is not None:
+                stuck = self._end_processes(self._supervision)
+        finally:
+            self._block.release()
+        if stuck:
+            raise CaptureError(
+                "MP5202", f"{len(stuck)} processes could not be ended: {sorted(pid for pid, _ in stuck)}"
+            )
+        shutil.rmtree(self.work_dir, ignore_errors=True)
+        self._state_file.unlink(missing_ok=True)
+
+    def _end_processes(self, supervision: Supervision) -> set[processes.Identity]:
+        try:
+            if self._running:
+                supervision.stop([process.pid for process in self._running.values()], grace_s=GRACE_S)
+        except CaptureError:
+            pass  # it is gone or does not answer: the end of its pipe, and the search below, do the rest
+        finally:
+            self._running.clear()
+            supervision.close(within_s=2.0)
+        left = processes.with_descendants(self._all.values())
+        left |= processes.orphans_of((pid for pid, _ in self._all.values()), self.work_dir)
+        return processes.kill_and_wait(left)
+
+    def _open_supervision(self) -> Supervision:
+        if self._closed or self._supervision is None:
+            raise RuntimeError("the site is closed")
+        return self._supervision
+
+    def _log_for(self, name: str) -> Path:
+        stem = re.sub(r"[^A-Za-z0-9._-]+", "_", name)
+        tries = (self.work_dir / "logs" / f"{stem}-{number}.log" for number in range(len(self._all) + 2))
+        return next(path for path in tries if path.stem not in self._all and not path.exists())
+
+    def _note(self) -> None:
+        supervisor = None
+        if self._supervision is not None:
+            supervisor = (self._supervision.pid, processes.start_ticks(self._supervision.pid) or 0)
+        SiteState(
+            experiment_id=self._experiment_id,
+            where=processes.boot_and_namespace(),
+            owner=(self._owner, processes.start_ticks(self._owner) or 0),
+            supervisor=supervisor,
+            processes=self._all,
+            scratch=str(self.work_dir),
+        ).write(self._state_file)
+
+
+def _base_environment() -> dict[str, str]:
+    """All that a process inherits. The language is fixed, or messages and number formats would depend on the user."""
+    return {"PATH": os.environ.get("PATH", os.defpath), "LANG": "C.UTF-8"}
+
+
+def _taken(spec: ProcessSpec) -> tuple[str, ...]:
+    """Which of the addresses the process is to listen on somebody holds already."""
+    parts = ((address, *address.rsplit(":", 1)) for address in spec.listens)
+    return tuple(address for address, host, port in parts if is_taken(host, int(port)))
+
+
+def _status(supervision: Supervision, process: Process) -> int | None:
+    found: Sequence[Child] = [child for child in supervision.children() if child.pid == process.pid]
+    return found[0].status
+
+
+def _how(status: int) -> str:
+    return f"exit code {status}" if status >= 0 else f"killed by {signal.Signals(-status).name}"
+
+
+def last_lines(log: Path) -> tuple[str, ...]:
+    """The last lines of a log, at most 20 of at most 500 characters; a missing log has none."""
+    try:
+        with log.open("rb") as file:
+            file.seek(max(0, file.seek(0, os.SEEK_END) - (1 << 15)))
+            text = file.read().decode(errors="replace")
+    except OSError:
+        return ()
+    return tuple(line[:500] for line in text.splitlines()[-LOG_LINES:])

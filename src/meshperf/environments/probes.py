@@ -1,0 +1,87 @@
+"""Ways to find out that a process is ready, for `ProcessSpec.ready`.
+
+A probe is asked again and again until its deadline, so one try is short, and it says what is still missing: those words
+are all a person gets to see when the deadline passes. Probes go to loopback only.
+"""
+
+from __future__ import annotations
+
+import http.client
+import ipaddress
+import socket
+from pathlib import Path
+
+from meshperf.environments.site import Readiness
+
+__all__ = ["all_ready", "file_ready", "http_ready", "tcp_ready"]
+
+TRY_S = 0.5
+"""Longest that one try may take, in seconds."""
+
+
+def tcp_ready(address: str) -> Readiness:
+    """Ready when `ip:port` accepts a connection.
+
+    Raises:
+        ValueError: not a loopback address with a port.
+    """
+    host, port = _loopback(address)
+
+    def probe() -> str | None:
+        try:
+            with socket.create_connection((host, port), timeout=TRY_S):
+                return None
+        except OSError as error:
+            return f"no connection to {address}: {error}"
+
+    return probe
+
+
+def http_ready(address: str, path: str, expect: int = 200) -> Readiness:
+    """Ready when `GET path` on `ip:port` answers with status `expect` over plain HTTP.
+
+    Raises:
+        ValueError: not a loopback address with a port.
+    """
+    host, port = _loopback(address)
+
+    def probe() -> str | None:
+        connection = http.client.HTTPConnection(host, port, timeout=TRY_S)
+        try:
+            connection.request("GET", path, headers={"Connection": "close"})
+            status = connection.getresponse().status
+        except (OSError, http.client.HTTPException) as error:
+            return f"no answer from http://{address}{path}: {error or type(error).__name__}"
+        finally:
+            connection.close()
+        return None if status == expect else f"http://{address}{path} answers {status}, not yet {expect}"
+
+    return probe
+
+
+def file_ready(path: Path) -> Readiness:
+    """Ready when a file is there and not empty, for programs that say so by writing one."""
+
+    def probe() -> str | None:
+        try:
+            return None if path.stat().st_size > 0 else f"{path.name} is still empty"
+        except FileNotFoundError:
+            return f"{path.name} is not written yet"
+
+    return probe
+
+
+def all_ready(*probes: Readiness) -> Readiness:
+    """Ready when every probe is; says what the first one that is not still misses."""
+
+    def probe() -> str | None:
+        return next((missing for each in probes if (missing := each()) is not None), None)
+
+    return probe
+
+
+def _loopback(address: str) -> tuple[str, int]:
+    host, _, port = address.rpartition(":")
+    if not port.isdigit() or not ipaddress.ip_address(host.strip("[]")).is_loopback:
+        raise ValueError(f"a readiness probe goes to a loopback address with a port, not to {address!r}")
+    return host.strip("[]"), int(port)

@@ -1,0 +1,293 @@
+"""A small program of its own that holds every process of a site, so that none outlives meshperf.
+
+Started as `python -I -S supervisor.py` in a session of its own; the standard library only. Newline JSON commands come
+in on standard input, one answer a command goes out on standard output, in any order, matched by `id`:
+
+    {"id": 1, "command": "spawn", "name": …, "argv": […], "env": {…}, "cpus": […], "log": "file", "cwd": "folder"}
+    {"id": 2, "command": "stop", "pids": […], "grace_s": 1.0}      answered when they and their trees are gone
+    {"id": 3, "command": "list"}                                   every process ever started, with how it ended
+    {"id": 4, "command": "ping"}
+
+Why a program and not a thread: `kill -9` of meshperf runs no handler, but it closes the pipe. When the pipe ends, or
+meshperf does, everything below this process is killed. It is a child subreaper, so a grandchild whose parent died hangs
+below it too and cannot hide. Each child carries a parent-death signal, for the case that this process is killed itself.
+Ctrl-C in the terminal does not reach it (own session), and it ignores SIGINT, so meshperf can stop things in order.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import json
+import os
+import select
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Set as AbstractSet
+from typing import Any
+
+PR_SET_PDEATHSIG = 1
+PR_SET_CHILD_SUBREAPER = 36
+END_WITHIN_S = 1.5
+"""How long the end of the pipe may take; the promise to the outside is 2 s."""
+STOP_POLL_MS = 10
+
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+def prctl(option: int, argument: int) -> None:
+    """Call prctl(2) with one argument.
+
+    Raises:
+        OSError: the kernel refused it.
+    """
+    if _libc.prctl(option, ctypes.c_ulong(argument), 0, 0, 0) != 0:
+        number = ctypes.get_errno()
+        raise OSError(number, os.strerror(number))
+
+
+def stat_fields(pid: int) -> list[str] | None:
+    """Fields of /proc/<pid>/stat from the third on (index 0 is the state), or None when there is no such process."""
+    try:
+        with open(f"/proc/{pid}/stat", encoding="utf-8", errors="replace") as file:  # noqa: PTH123
+            text = file.read()
+    except OSError:
+        return None
+    return text[text.rindex(")") + 2 :].split()
+
+
+def start_ticks(pid: int) -> int | None:
+    """When the process was started, in clock ticks since boot; None when it is gone."""
+    fields = stat_fields(pid)
+    return int(fields[19]) if fields is not None else None
+
+
+def below(roots: AbstractSet[int], sessions: AbstractSet[int] = frozenset()) -> set[int]:
+    """All processes under `roots` (not the roots), and of those under this process also all of the given sessions."""
+    children: dict[int, list[int]] = {}
+    session_of: dict[int, int] = {}
+    for entry in os.listdir("/proc"):  # noqa: PTH208 (no pathlib: it would double the start-up time)
+        if entry.isdigit() and (fields := stat_fields(int(entry))) is not None:
+            children.setdefault(int(fields[1]), []).append(int(entry))
+            session_of[int(entry)] = int(fields[3])
+    own = _reach(children, {os.getpid()}) if sessions else set()
+    return _reach(children, roots) | {pid for pid in own if session_of.get(pid) in sessions and pid not in roots}
+
+
+def _reach(children: dict[int, list[int]], roots: AbstractSet[int]) -> set[int]:
+    found: set[int] = set()
+    todo = list(roots)
+    while todo:
+        for child in children.get(todo.pop(), ()):
+            if child not in found:
+                found.add(child)
+                todo.append(child)
+    return found - roots
+
+
+def runs(pid: int, ticks: int) -> bool:
+    """Whether that very process is there and not a zombie."""
+    fields = stat_fields(pid)
+    return fields is not None and fields[0] not in "ZX" and int(fields[19]) == ticks
+
+
+def send(pid: int, number: int, *, group: bool = False) -> None:
+    """Send a signal; a process that is already gone, or changed its user, is not an error."""
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        if group:
+            os.killpg(pid, number)
+        else:
+            os.kill(pid, number)
+
+
+class Stopping:
+    """A `stop` under way: which processes must be gone, and when patience ends.
+
+    `leaders` are started processes that were not reaped yet, so their numbers cannot mean anybody else.
+    """
+
+    def __init__(self, request: Any, pids: set[int], leaders: set[int], grace_s: float) -> None:
+        self.request = request
+        self.pids = pids
+        self.kill_at = time.monotonic() + grace_s
+        # Remembered at the beginning: a member that leaves the session and loses its parent would be forgotten.
+        self.members = {pid: start_ticks(pid) for pid in leaders | below(leaders, pids)}
+        for pid in leaders:
+            send(pid, signal.SIGTERM, group=True)
+        for pid in self.members.keys() - leaders:
+            send(pid, signal.SIGTERM)
+
+    def alive(self, leaders: set[int]) -> list[int]:
+        """Members that still run; looks for late ones only when all known ones are gone, or must be killed."""
+        known = self._known_alive()
+        if not known or self.overdue:
+            for pid in below(leaders, self.pids) - self.members.keys():
+                self.members[pid] = start_ticks(pid)
+            known = self._known_alive()
+        return known
+
+    def _known_alive(self) -> list[int]:
+        return [pid for pid, ticks in self.members.items() if ticks is not None and runs(pid, ticks)]
+
+    @property
+    def overdue(self) -> bool:
+        return time.monotonic() >= self.kill_at
+
+
+class Supervisor:
+    """The table of processes and the loop that answers commands."""
+
+    def __init__(self) -> None:
+        self.started: dict[int, dict[str, Any]] = {}
+        self.running: dict[int, subprocess.Popen[bytes]] = {}
+        self.stopping: list[Stopping] = []
+        self.ending = False
+
+    def run(self) -> None:
+        """Answer commands until the pipe or meshperf ends, then end everything below this process."""
+        prctl(PR_SET_CHILD_SUBREAPER, 1)
+        wake_read, wake_write = os.pipe()
+        os.set_blocking(wake_write, False)
+        os.set_blocking(wake_read, False)
+        signal.set_wakeup_fd(wake_write, warn_on_full_buffer=False)
+        for number in (signal.SIGINT, signal.SIGHUP, signal.SIGCHLD):
+            signal.signal(number, lambda *_: None)
+        signal.signal(signal.SIGTERM, self._terminated)
+
+        poll = select.poll()
+        poll.register(sys.stdin.fileno(), select.POLLIN)
+        poll.register(wake_read, select.POLLIN)
+        # A copy of the pipe's other end may live on in a fork of meshperf; its pid tells the truth.
+        with contextlib.suppress(OSError, AttributeError):
+            poll.register(os.pidfd_open(os.getppid()), select.POLLIN)
+
+        pending = b""
+        try:
+            while not self.ending:
+                ready = {fd for fd, _ in poll.poll(STOP_POLL_MS if self.stopping else None)}
+                if wake_read in ready:
+                    with contextlib.suppress(BlockingIOError):
+                        os.read(wake_read, 4096)
+                self._reap()
+                self._advance_stops()
+                if sys.stdin.fileno() in ready:
+                    data = os.read(sys.stdin.fileno(), 1 << 16)
+                    if not data:
+                        break
+                    *lines, pending = (pending + data).split(b"\n")
+                    for line in lines:
+                        self._handle(line)
+                    ready.discard(sys.stdin.fileno())
+                if ready - {wake_read}:
+                    break  # only meshperf's pidfd is left: it died
+        except BrokenPipeError:
+            pass  # nobody reads the answers any more: the same as the end of the pipe
+        finally:
+            self._end_all()
+
+    def _terminated(self, *_: object) -> None:
+        self.ending = True
+
+    def _handle(self, line: bytes) -> None:
+        try:
+            request = json.loads(line)
+            number, command = request["id"], request["command"]
+        except (ValueError, KeyError, TypeError) as error:
+            self._answer(None, error=f"not a command: {error}")
+            return
+        if command == "spawn":
+            self._spawn(number, request)
+        elif command == "stop":
+            pids = {int(pid) for pid in request["pids"]} & self.started.keys()
+            self.stopping.append(Stopping(number, pids, pids & self.running.keys(), float(request["grace_s"])))
+            self._advance_stops()
+        elif command == "list":
+            self._answer(number, processes=list(self.started.values()))
+        elif command == "ping":
+            self._answer(number, pid=os.getpid())
+        else:
+            self._answer(number, error=f"unknown command {command!r}")
+
+    def _spawn(self, number: Any, request: dict[str, Any]) -> None:
+        me = os.getpid()
+        cpus = request["cpus"]
+
+        def in_child() -> None:
+            prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+            if os.getppid() != me:
+                os._exit(1)  # the supervisor died before the signal was armed
+            if cpus:
+                os.sched_setaffinity(0, cpus)
+
+        try:
+            log = os.open(request["log"], os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+            try:
+                process = subprocess.Popen(
+                    request["argv"],
+                    env=request["env"],
+                    cwd=request["cwd"],
+                    stdin=subprocess.DEVNULL,
+                    stdout=log,
+                    stderr=log,
+                    start_new_session=True,
+                    preexec_fn=in_child,  # safe: there is one thread only
+                )
+            finally:
+                os.close(log)
+        except (OSError, ValueError, subprocess.SubprocessError) as error:
+            self._answer(number, error=str(error))
+            return
+        self.running[process.pid] = process
+        self.started[process.pid] = {
+            "name": request["name"],
+            "pid": process.pid,
+            "start_ticks": start_ticks(process.pid),  # at the latest a zombie: not reaped before the next turn
+            "status": None,
+        }
+        self._answer(number, pid=process.pid, start_ticks=self.started[process.pid]["start_ticks"])
+
+    def _reap(self) -> None:
+        """Collect every child that ended, adopted grandchildren included. Status: exit code, or minus the signal."""
+        while True:
+            try:
+                pid, status = os.waitpid(-1, os.WNOHANG)
+            except ChildProcessError:
+                return
+            if pid == 0:
+                return
+            process = self.running.pop(pid, None)
+            if process is not None:
+                process.returncode = os.waitstatus_to_exitcode(status)
+                self.started[pid]["status"] = process.returncode
+
+    def _advance_stops(self) -> None:
+        for stop in list(self.stopping):
+            leaders = stop.pids & self.running.keys()
+            alive = stop.alive(leaders)
+            if not alive and not leaders:
+                self.stopping.remove(stop)
+                self._answer(stop.request, gone=sorted(stop.pids))
+            elif stop.overdue:
+                for pid in alive:
+                    send(pid, signal.SIGKILL)
+
+    def _end_all(self) -> None:
+        deadline = time.monotonic() + END_WITHIN_S
+        while time.monotonic() < deadline:
+            for pid in below({os.getpid()}):
+                send(pid, signal.SIGKILL)
+            self._reap()
+            if not below({os.getpid()}):
+                return
+            time.sleep(0.005)
+
+    def _answer(self, number: Any, **figures: Any) -> None:
+        line = json.dumps({"id": number, **figures}).encode() + b"\n"
+        while line:
+            line = line[os.write(sys.stdout.fileno(), line) :]
+
+
+if __name__ == "__main__":
+    Supervisor().run()
