@@ -23,6 +23,7 @@ mod timers;
 mod tls;
 mod transport;
 mod truth;
+mod written;
 
 use std::io::Write;
 use std::net::{SocketAddr, TcpListener};

@@ -1,6 +1,5 @@
-//! The command line: every option, and what makes no sense together.
+//! The command line: every option and what it asks for. How the text is read: `written.rs`.
 
-use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
@@ -9,9 +8,9 @@ use std::time::Duration;
 use lexopt::prelude::*;
 
 use crate::failure::Failure;
-use crate::quantity::parse_duration_ns;
 use crate::service_time::ServiceTime;
 use crate::truth::Stall;
+use crate::written::Written;
 
 pub const USAGE: &str = "\
 meshperf-workload: the measured service. It answers every HTTP/1.1 request with a body of a chosen size.
@@ -92,11 +91,8 @@ pub enum Request {
     Version,
 }
 
-const MOST_WORKERS: usize = 256;
-const LARGEST_RESPONSE: u64 = 1 << 30;
-
 pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Request, Failure> {
-    let mut raw = Raw::default();
+    let mut written = Written::default();
     let mut parser = lexopt::Parser::from_args(arguments);
     while let Some(argument) = parser.next()? {
         match argument {
@@ -104,246 +100,19 @@ pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Request, F
             Long("version") | Short('V') => return Ok(Request::Version),
             Long(name) => {
                 let name = name.to_owned();
-                raw.read(&name, &mut parser)?;
+                written.read(&name, &mut parser)?;
             }
             other => return Err(other.unexpected().into()),
         }
     }
-    raw.check().map(|options| Request::Serve(Box::new(options)))
+    written
+        .check()
+        .map(|options| Request::Serve(Box::new(options)))
 }
 
 impl From<lexopt::Error> for Failure {
     fn from(error: lexopt::Error) -> Self {
         Failure::Usage(error.to_string())
-    }
-}
-
-/// Options as they were written, before they are looked at together.
-#[derive(Default)]
-struct Raw {
-    values: BTreeMap<&'static str, Vec<String>>,
-    busy: bool,
-    any_address: bool,
-}
-
-const KNOWN: [&str; 22] = [
-    "listen",
-    "admin",
-    "workers",
-    "response-bytes",
-    "service-time",
-    "status",
-    "seed",
-    "spin",
-    "stall",
-    "stall-connections",
-    "tls-cert",
-    "tls-key",
-    "tls-client-ca",
-    "tls-client-identity",
-    "tls-min",
-    "tls-cipher",
-    "tls-group",
-    "identity-header",
-    "trusted-peer",
-    "seconds",
-    "busy",
-    "allow-any-address",
-];
-const REPEATABLE: [&str; 4] = ["status", "tls-client-identity", "tls-cipher", "tls-group"];
-
-impl Raw {
-    fn read(&mut self, name: &str, parser: &mut lexopt::Parser) -> Result<(), Failure> {
-        let Some(known) = KNOWN.into_iter().find(|known| *known == name) else {
-            return Err(Failure::Usage(format!(
-                "unknown option --{name}; see --help"
-            )));
-        };
-        match known {
-            "busy" => self.busy = true,
-            "allow-any-address" => self.any_address = true,
-            _ => {
-                let value = parser.value()?.string()?;
-                let values = self.values.entry(known).or_default();
-                values.push(value);
-                if values.len() > 1 && !REPEATABLE.contains(&known) {
-                    return Err(Failure::Usage(format!("--{known} is given twice")));
-                }
-            }
-        }
-        Ok(())
-    }
-
-    fn check(mut self) -> Result<Options, Failure> {
-        let listen = self
-            .address("listen")?
-            .ok_or_else(|| Failure::Usage("--listen IP:PORT is missing".into()))?;
-        let admin = self.address("admin")?;
-        let options = Options {
-            listen,
-            admin,
-            workers: self.number("workers", 1, 1..=MOST_WORKERS as u64)? as usize,
-            response_bytes: self.number("response-bytes", 1024, 0..=LARGEST_RESPONSE)?,
-            service_time: self
-                .one("service-time", ServiceTime::parse)?
-                .unwrap_or(ServiceTime::None),
-            busy: self.busy,
-            status: self.statuses()?,
-            seed: self.number("seed", 0, 0..=u64::MAX)?,
-            spin_ns: self.one("spin", parse_duration_ns)?.unwrap_or(60_000),
-            stall: self.stall()?,
-            tls: self.tls()?,
-            identity_header: self.identity_header()?,
-            seconds: self.one("seconds", seconds)?,
-        };
-        if options.busy && options.service_time == ServiceTime::None {
-            return Err(Failure::Usage(
-                "--busy needs a --service-time to be busy for".into(),
-            ));
-        }
-        Ok(options)
-    }
-
-    fn take(&mut self, name: &str) -> Option<String> {
-        self.values.remove(name).and_then(|mut values| values.pop())
-    }
-
-    fn all(&mut self, name: &str) -> Vec<String> {
-        self.values.remove(name).unwrap_or_default()
-    }
-
-    fn one<T>(
-        &mut self,
-        name: &str,
-        parse: impl Fn(&str) -> Result<T, String>,
-    ) -> Result<Option<T>, Failure> {
-        self.take(name)
-            .map(|text| parse(&text))
-            .transpose()
-            .map_err(|why| Failure::Usage(format!("--{name}: {why}")))
-    }
-
-    fn number(
-        &mut self,
-        name: &str,
-        default: u64,
-        range: std::ops::RangeInclusive<u64>,
-    ) -> Result<u64, Failure> {
-        let parsed = self.one(name, |text| match text.parse() {
-            Ok(value) if range.contains(&value) => Ok(value),
-            _ => Err(format!(
-                "`{text}` is not a whole number from {} to {}",
-                range.start(),
-                range.end()
-            )),
-        })?;
-        Ok(parsed.unwrap_or(default))
-    }
-
-    fn address(&mut self, name: &str) -> Result<Option<SocketAddr>, Failure> {
-        let any = self.any_address;
-        self.one(name, |text| {
-            let address: SocketAddr =
-                text.parse().map_err(|_| format!("`{text}` is not IP:PORT; write for example 127.0.0.1:8080"))?;
-            if any || address.ip().to_canonical().is_loopback() {
-                return Ok(address);
-            }
-            Err(format!("{address} is outside loopback; add --allow-any-address if others may reach this service"))
-        })
-    }
-
-    fn statuses(&mut self) -> Result<Vec<(u16, f64)>, Failure> {
-        let mut statuses: Vec<(u16, f64)> = Vec::new();
-        for text in self.all("status") {
-            let parsed = text
-                .split_once(':')
-                .and_then(|(code, share)| Some((code.parse().ok()?, share.parse().ok()?)));
-            match parsed {
-                Some((code, share))
-                    if (200..=599).contains(&code) && share > 0.0 && share <= 1.0 =>
-                {
-                    if statuses.iter().any(|(other, _)| *other == code) {
-                        return Err(Failure::Usage(format!("--status: {code} is given twice")));
-                    }
-                    statuses.push((code, share));
-                }
-                _ => {
-                    return Err(Failure::Usage(format!(
-                        "--status: `{text}` is not CODE:SHARE with a code from 200 to 599 and a share in (0, 1]"
-                    )));
-                }
-            }
-        }
-        // A rounding error in the sum of written shares is not the user's.
-        if statuses.iter().map(|(_, share)| share).sum::<f64>() > 1.0 + 1e-9 {
-            return Err(Failure::Usage(
-                "--status: the shares add up to more than 1".into(),
-            ));
-        }
-        Ok(statuses)
-    }
-
-    fn stall(&mut self) -> Result<Option<Stall>, Failure> {
-        let share = self.one("stall-connections", |text| match text.parse::<f64>() {
-            Ok(share) if share > 0.0 && share <= 1.0 => Ok(share),
-            _ => Err(format!("`{text}` is not a share in (0, 1]")),
-        })?;
-        match (self.one("stall", Stall::parse)?, share) {
-            (Some(mut stall), share) => {
-                stall.share = share.unwrap_or(1.0);
-                Ok(Some(stall))
-            }
-            (None, Some(_)) => Err(Failure::Usage("--stall-connections needs --stall".into())),
-            (None, None) => Ok(None),
-        }
-    }
-
-    fn tls(&mut self) -> Result<Option<TlsFiles>, Failure> {
-        let pair = (self.take("tls-cert"), self.take("tls-key"));
-        let mut files = TlsFiles {
-            client_ca: self.take("tls-client-ca").map(PathBuf::from),
-            client_identities: self.all("tls-client-identity"),
-            ciphers: self.all("tls-cipher"),
-            groups: self.all("tls-group"),
-            ..TlsFiles::default()
-        };
-        let minimum = self.take("tls-min");
-        let asked = minimum.is_some()
-            || files.client_ca.is_some()
-            || !(files.client_identities.is_empty()
-                && files.ciphers.is_empty()
-                && files.groups.is_empty());
-        match pair {
-            (Some(certificate), Some(key)) => {
-                files.certificate = certificate.into();
-                files.key = key.into();
-                files.minimum = minimum.unwrap_or_else(|| "1.3".to_owned());
-                Ok(Some(files))
-            }
-            (None, None) if !asked => Ok(None),
-            _ => Err(Failure::Usage(
-                "TLS needs both --tls-cert and --tls-key".into(),
-            )),
-        }
-    }
-
-    fn identity_header(&mut self) -> Result<Option<IdentityHeader>, Failure> {
-        let trusted = self.one("trusted-peer", |text| {
-            text.parse::<IpAddr>()
-                .map_err(|_| format!("`{text}` is not an IP address"))
-        })?;
-        match (self.take("identity-header"), trusted) {
-            (Some(name), Some(trusted_peer)) if !name.is_empty() => Ok(Some(IdentityHeader { name, trusted_peer })),
-            (None, None) => Ok(None),
-            _ => Err(Failure::Usage("--identity-header and --trusted-peer need each other: a header alone proves nothing".into())),
-        }
-    }
-}
-
-fn seconds(text: &str) -> Result<Duration, String> {
-    match text.parse::<f64>() {
-        Ok(value) if value > 0.0 && value <= 1e9 => Ok(Duration::from_secs_f64(value)),
-        _ => Err(format!("`{text}` is not a positive number of seconds")),
     }
 }
 

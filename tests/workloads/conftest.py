@@ -1,0 +1,125 @@
+"""The real workload executable, started for one test, and certificates for it."""
+
+from __future__ import annotations
+
+import contextlib
+import datetime
+import json
+import select
+import subprocess
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+
+from meshperf.workloads import Endpoint, executable
+
+READY_WITHIN_S = 5.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Running:
+    """A started workload: where it answers, its process, and the line it printed."""
+
+    endpoint: Endpoint
+    process: subprocess.Popen[str]
+    ready: dict[str, object]
+
+    @property
+    def at(self) -> tuple[str, int]:
+        host, _, port = self.endpoint.address.rpartition(":")
+        return host, int(port)
+
+
+Start = Callable[..., Running]
+
+
+@pytest.fixture
+def start() -> Iterator[Start]:
+    """Start the workload with these options on free loopback ports; it ends with the test."""
+    with contextlib.ExitStack() as stack:
+
+        def starter(*options: str) -> Running:
+            process = subprocess.Popen(
+                [str(executable()), "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0", *options],
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                text=True,
+            )
+            stack.enter_context(process)
+            stack.callback(process.kill)
+            assert process.stdout is not None
+            assert select.select([process.stdout], [], [], READY_WITHIN_S)[0], "no line within the deadline"
+            line = process.stdout.readline()
+            assert line, process.stderr.read() if process.stderr else ""
+            ready = json.loads(line)
+            return Running(
+                endpoint=Endpoint(address=ready["address"], admin=ready["admin"]), process=process, ready=ready
+            )
+
+        yield starter
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pki:
+    """A certificate authority and what it issued, as PEM files."""
+
+    folder: Path
+    ca: Path
+    ca_key: ec.EllipticCurvePrivateKey
+    ca_name: x509.Name
+
+    def issue(self, name: str, identity: str) -> tuple[Path, Path]:
+        """A certificate with `identity` as its URI name, and its key."""
+        key = ec.generate_private_key(ec.SECP256R1())
+        subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+        builder = (
+            _certificate(subject, self.ca_name, key)
+            .add_extension(x509.SubjectAlternativeName([x509.UniformResourceIdentifier(identity)]), critical=False)
+            .add_extension(
+                x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH]),
+                critical=False,
+            )
+        )
+        certificate, private = self.folder / f"{name}.pem", self.folder / f"{name}.key"
+        certificate.write_bytes(builder.sign(self.ca_key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM))
+        private.write_bytes(
+            key.private_bytes(
+                serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+            )
+        )
+        return certificate, private
+
+
+@pytest.fixture
+def pki(tmp_path: Path) -> Pki:
+    return make_pki(tmp_path, "ca")
+
+
+def make_pki(folder: Path, name: str) -> Pki:
+    key = ec.generate_private_key(ec.SECP256R1())
+    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+    builder = _certificate(subject, subject, key).add_extension(
+        x509.BasicConstraints(ca=True, path_length=0), critical=True
+    )
+    path = folder / f"{name}.pem"
+    path.write_bytes(builder.sign(key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM))
+    return Pki(folder=folder, ca=path, ca_key=key, ca_name=subject)
+
+
+def _certificate(subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePrivateKey) -> x509.CertificateBuilder:
+    now = datetime.datetime.now(datetime.UTC)
+    return (
+        x509.CertificateBuilder()
+        .subject_name(subject)
+        .issuer_name(issuer)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - datetime.timedelta(hours=1))
+        .not_valid_after(now + datetime.timedelta(hours=1))
+    )

@@ -1,0 +1,112 @@
+"""From the experiment's record to a running service, in a site that starts real processes."""
+
+from __future__ import annotations
+
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from meshperf.environments.site import Process, ProcessSpec
+from meshperf.spec.experiment import Workload
+from meshperf.workloads import Endpoint, WorkloadTls, counters, start_echo, whoami
+from meshperf.workloads.echo import arguments
+
+from .conftest import Pki
+
+
+class PlainSite:
+    """As much of a site as starting one process needs."""
+
+    def __init__(self, address: str) -> None:
+        self._address = address
+        self.started: list[tuple[ProcessSpec, subprocess.Popen[bytes]]] = []
+
+    def address(self, host: str) -> str:
+        return self._address
+
+    def start(self, spec: ProcessSpec) -> Process:
+        child = subprocess.Popen(list(spec.argv), env=dict(spec.env), stdout=subprocess.DEVNULL)
+        self.started.append((spec, child))
+        deadline = time.monotonic() + spec.deadline_s
+        while (missing := spec.ready()) is not None:
+            assert time.monotonic() < deadline, missing
+            assert child.poll() is None, missing
+            time.sleep(0.005)
+        return Process(name=spec.name, role=spec.role, pid=child.pid, start_ticks=0, log=Path(), cpus=())
+
+
+@pytest.fixture
+def site(request: pytest.FixtureRequest) -> Iterator[PlainSite]:
+    # An address of its own for each test: the ports are fixed.
+    number = sum(request.node.nodeid.encode()) % 200 + 20
+    opened = PlainSite(f"127.91.77.{number}")
+    yield opened
+    for _, child in opened.started:
+        child.terminate()
+        assert child.wait(timeout=3) == 0
+
+
+def test_every_setting_of_the_record_reaches_the_command_line() -> None:
+    workload = Workload(
+        response_bytes=7, service_time="exponential:300us", busy=True, status={503: 0.01, 404: 1e-5}, stall=(0.2, 1.0)
+    )
+    tls = WorkloadTls(
+        certificate=Path("/c"),
+        key=Path("/k"),
+        client_ca=Path("/a"),
+        client_identities=["spiffe://x"],
+        cipher="C",
+        group="G",
+    )
+    line = arguments(workload, Endpoint(address="127.0.0.1:1", admin="127.0.0.1:2"), tls=tls, trusted_peer="127.0.0.9")
+    assert " ".join(line) == (
+        "--listen 127.0.0.1:1 --admin 127.0.0.1:2 --response-bytes 7 --service-time exponential:300us --busy "
+        "--status 404:1e-05 --status 503:0.01 --stall 200000000ns/1000000000ns "
+        "--identity-header x-forwarded-client-cert --trusted-peer 127.0.0.9 "
+        "--tls-cert /c --tls-key /k --tls-min 1.3 --tls-client-ca /a --tls-client-identity spiffe://x "
+        "--tls-cipher C --tls-group G"
+    )
+
+
+@pytest.mark.needs_native
+def test_the_service_runs_as_an_app_and_answers_on_the_address_of_its_host(site: PlainSite) -> None:
+    workload = Workload(
+        response_bytes=0,
+        service_time="lognormal:10us:0.5",
+        busy=True,
+        status={503: 0.01, 404: 1e-5},
+        stall=(0.001, 1.0),
+    )
+    process, endpoint = start_echo(site, workload, name="app", host="app", port=8090, trusted_peer="127.0.0.1")
+    assert (process.role, endpoint.address, endpoint.admin) == (
+        "app",
+        f"{site.address('app')}:8090",
+        f"{site.address('app')}:8091",
+    )
+    header = {"x-forwarded-client-cert": "URI=spiffe://t/caller"}
+    assert whoami(endpoint.address, headers=header, source_address="127.0.0.1")["identity"] == "spiffe://t/caller"
+    assert counters(endpoint)["requests"] == 1
+
+
+@pytest.mark.needs_native
+def test_a_service_with_mutual_tls_knows_its_caller(site: PlainSite, pki: Pki) -> None:
+    server, server_key = pki.issue("server", "spiffe://t/server")
+    client, client_key = pki.issue("client", "spiffe://t/client")
+    tls = WorkloadTls(
+        certificate=server,
+        key=server_key,
+        client_ca=pki.ca,
+        client_identities=("spiffe://t/client",),
+        cipher="TLS13_AES_256_GCM_SHA384",
+        group="secp256r1",
+    )
+    _, endpoint = start_echo(site, Workload(), name="app", host="app", tls=tls)
+    seen = whoami(endpoint.address, client_ca=pki.ca, certificate=client, key=client_key)
+    assert (seen["identity"], seen["tls_cipher"], seen["tls_group"]) == (
+        "spiffe://t/client",
+        "TLS13_AES_256_GCM_SHA384",
+        "secp256r1",
+    )
