@@ -1,0 +1,64 @@
+"""Reports of a comparison: terminal, Markdown, one HTML file, charts, data.
+
+`write` puts the files of a finished comparison into a folder, `terminal` prints it. Both show the same records in the
+same words. Nothing here reads the store or starts a process, and nothing here judges.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from meshperf.spec.records import Facts, RunResult
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from meshperf.analysis.records import Comparison
+
+__all__ = ["terminal", "write"]
+
+
+def write(
+    comparisons: Sequence[Comparison],
+    runs: Sequence[RunResult],
+    *,
+    out: Path,
+    experiment_text: str,
+    command: str,
+    facts: Facts,
+    charts: bool | None = None,
+) -> tuple[Path, ...]:
+    """Write report.html, report.md, charts/*.svg, charts/*.png, data.csv and data.json into `out`.
+
+    Args:
+        comparisons: one a load point, in order; at least one.
+        runs: all runs of the experiment, invalid and excluded ones too; they are listed with their reason.
+        out: the folder, made when missing; each file is written beside its place and renamed.
+        experiment_text: the experiment file as it was.
+        command: what a reader types to measure again.
+        facts: of the environment; hostnames and addresses already hashed.
+        charts: True needs the charts, False leaves them out, None draws them when their libraries are installed and
+            says in the report when they are not.
+
+    Returns:
+        The paths written, report.html first.
+
+    Raises:
+        PrerequisiteError: MP3004, `charts` is True and their libraries are missing.
+        StorageError: MP5401 or MP5402, a file cannot be written.
+        ValueError: no comparison was given.
+    """
+    from meshperf.report.assembly import assemble
+    from meshperf.report.files import place
+
+    files = assemble(comparisons, runs, experiment_text=experiment_text, command=command, facts=facts, charts=charts)
+    return tuple(place(out / name, content) for name, content in files.items())
+
+
+def terminal(comparison: Comparison, console: Console) -> None:
+    """Print one comparison to `console`: comparability first, the answer in sentences last."""
+    from meshperf.report.console import show
+
+    show(comparison, console)

@@ -1,0 +1,73 @@
+"""All files of a report as bytes, by relative path: what is written, without the writing."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from meshperf.analysis.records import Comparison
+from meshperf.report import charts as drawing
+from meshperf.report import context, data, sections, wording
+from meshperf.report.html import Part, html
+from meshperf.report.markdown import markdown
+from meshperf.spec.records import Facts, RunResult
+
+__all__ = ["assemble"]
+
+
+def assemble(
+    comparisons: Sequence[Comparison],
+    runs: Sequence[RunResult],
+    *,
+    experiment_text: str,
+    command: str,
+    facts: Facts,
+    charts: bool | None = None,
+) -> dict[str, bytes]:
+    """Make every file of the report; see `meshperf.report.write` for the arguments.
+
+    Raises:
+        PrerequisiteError: MP3004, `charts` is True and their libraries are missing.
+        ValueError: no comparison was given.
+    """
+    if not comparisons:
+        raise ValueError("a report needs at least one comparison")
+    if charts:
+        drawing.require()
+    drawn = drawing.available() if charts is None else charts
+    note = drawing.MISSING if charts is None and not drawn else ""
+    several = len(comparisons) > 1
+    parts, files = [], {}
+    for comparison in comparisons:
+        own = [run for run in runs if run.load_point == comparison.load_point]
+        prefix = f"load{comparison.load_point + 1}-" if several else ""
+        drawings = drawing.charts(comparison, own, prefix=prefix) if drawn else ()
+        for each in drawings:
+            files[f"charts/{each.file}.svg"] = each.svg.encode()
+            files[f"charts/{each.file}.png"] = each.png
+        heading = f"Load point {comparison.load_point + 1}: {context.load_point(own)}" if several else None
+        shown = sections.of_load_point(comparison, own)
+        parts.append(
+            Part(heading=heading, prefix=prefix, sections=shown, drawings={each.name: each for each in drawings})
+        )
+    carried = ("data.json", "data.csv")
+    rest = sections.circumstances(facts, experiment_text=experiment_text, command=command, files=carried)
+    heading = "About this experiment" if several else None
+    parts.append(Part(heading=heading, prefix="about-" if several else "", sections=rest, drawings={}))
+
+    document = data.as_json(
+        data.document(comparisons, runs, facts=facts, command=command, experiment_text=experiment_text)
+    )
+    title = wording.clean(comparisons[0].experiment) or "unnamed experiment"
+    pictures = {
+        f"{number}/{name}": f"charts/{each.file}.svg"
+        for number, part in enumerate(parts)
+        for name, each in part.drawings.items()
+    }
+    text = markdown(title, [(part.heading, part.sections) for part in parts], charts=pictures, note=note)
+    return {
+        "report.html": html(title, parts, note=note, data=document).encode("utf-8", "replace"),
+        "report.md": text.encode("utf-8", "replace"),
+        "data.json": (document + "\n").encode("utf-8", "replace"),
+        "data.csv": data.as_csv(comparisons).encode("utf-8", "replace"),
+        **files,
+    }

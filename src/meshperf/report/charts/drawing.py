@@ -1,0 +1,58 @@
+"""From an Altair chart to one SVG with a name and one PNG."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Any
+from xml.sax.saxutils import escape
+
+from meshperf.report.charts.theme import CONFIG
+
+__all__ = ["Drawing", "draw"]
+
+_ROOT = re.compile(r"<svg [^>]*?width=\"([\d.]+)\" height=\"([\d.]+)\" viewBox=\"([^\"]+)\">")
+_PNG_SCALE = 2.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Drawing:
+    """A drawn chart: `name` says which, `file` is its file name without ending. The SVG carries its title."""
+
+    name: str
+    file: str
+    title: str
+    description: str
+    svg: str
+    png: bytes
+
+
+def draw(chart: Any, *, name: str, file: str, title: str, description: str) -> Drawing:
+    """Draw `chart` (Altair). Equal charts give equal bytes on one machine."""
+    import altair
+    import vl_convert
+
+    document = chart.properties().to_dict()
+    document["config"] = CONFIG
+    version = altair.SCHEMA_VERSION.removeprefix("v").rpartition(".")[0]
+    svg = vl_convert.vegalite_to_svg(document, vl_version=version, allowed_base_urls=[])
+    png = vl_convert.vegalite_to_png(document, vl_version=version, scale=_PNG_SCALE, allowed_base_urls=[])
+    return Drawing(
+        name=name, file=file, title=title, description=description, svg=_named(svg, file, title, description), png=png
+    )
+
+
+def _named(svg: str, file: str, title: str, description: str) -> str:
+    """Give the picture one accessible name, and its inner ids a prefix so that several can share a page."""
+    match = _ROOT.search(svg)
+    if match is None:
+        raise ValueError("the drawn SVG has no root with width, height and viewBox")
+    width, height, box = match.groups()
+    body = re.sub(r'\bid="([^"]+)"', rf'id="{file}-\1"', svg[match.end() :])
+    body = re.sub(r"url\(#([^)]+)\)", rf"url(#{file}-\1)", body)
+    body = re.sub(r'(xlink:href|href)="#([^"]+)"', rf'\1="#{file}-\2"', body)
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" role="img" '
+        f'aria-labelledby="{file}-title {file}-desc" width="{width}" height="{height}" viewBox="{box}">'
+        f'<title id="{file}-title">{escape(title)}</title><desc id="{file}-desc">{escape(description)}</desc>{body}'
+    )
