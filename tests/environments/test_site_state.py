@@ -61,11 +61,19 @@ def hold_a_site(state: Path) -> tuple[subprocess.Popen[str], list[int], Path]:
         [sys.executable, "-c", HOLDER, str(state)],
         env={**os.environ, "PYTHONPATH": str(source)},
         stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
         text=True,
     )
     assert holder.stdout is not None
     *pids, folder = holder.stdout.readline().split()
     return holder, [int(pid) for pid in pids], Path(folder)
+
+
+def asked_to_end(pid: int) -> bool:
+    """Whether TERM waits to be delivered to a stopped process."""
+    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    pending = next(line.split()[1] for line in lines if line.startswith("ShdPnd"))
+    return bool(int(pending, 16) & 1 << (signal.SIGTERM - 1))
 
 
 def there(pid: int) -> bool:
@@ -101,6 +109,20 @@ def test_ctrl_c_of_the_whole_group_cleans_up_in_order(tmp_path: Path) -> None:
         assert not list(tmp_path.iterdir())
 
 
+def test_a_second_ctrl_c_while_closing_leaves_no_process(tmp_path: Path) -> None:
+    holder, pids, _ = hold_a_site(tmp_path)
+    with holder:
+        for pid in pids[1:]:
+            os.kill(pid, signal.SIGSTOP)  # deaf to TERM, so that closing takes its second of grace
+        holder.send_signal(signal.SIGINT)
+        assert eventually(lambda: asked_to_end(pids[1]), 5.0)
+        holder.send_signal(signal.SIGINT)
+        holder.wait()
+        assert eventually(lambda: not any(map(there, pids)), 2.0)
+    sweep(tmp_path)
+    assert not list(tmp_path.iterdir())
+
+
 def test_a_site_whose_meshperf_lives_is_left_alone(tmp_path: Path) -> None:
     holder, pids, folder = hold_a_site(tmp_path)
     with holder:
@@ -108,6 +130,8 @@ def test_a_site_whose_meshperf_lives_is_left_alone(tmp_path: Path) -> None:
         assert all(map(there, pids))
         assert folder.exists()
         holder.kill()
+    sweep(tmp_path)
+    assert not folder.exists()
 
 
 def test_a_supervisor_that_hangs_is_ended_with_all_below_it(tmp_path: Path) -> None:

@@ -206,20 +206,18 @@ class LocalSite:
         """
         if self._closed or os.getpid() != self._owner:
             return  # in a fork of meshperf the site belongs to its parent
+        stuck: set[processes.Identity] = set()
+        if self._supervision is not None:
+            stuck = self._end_processes(self._supervision)
+        self._block.release()
+        if not stuck:
+            shutil.rmtree(self.work_dir, ignore_errors=True)
+            self._state_file.unlink(missing_ok=True)
+        # Only now: a second Ctrl-C in the middle of this leaves the rest to the exit handler.
         self._closed = True
         atexit.unregister(self.close)
-        stuck: set[processes.Identity] = set()
-        try:
-            if self._supervision is not None:
-                stuck = self._end_processes(self._supervision)
-        finally:
-            self._block.release()
         if stuck:
-            raise CaptureError(
-                "MP5202", f"{len(stuck)} processes could not be ended: {sorted(pid for pid, _ in stuck)}"
-            )
-        shutil.rmtree(self.work_dir, ignore_errors=True)
-        self._state_file.unlink(missing_ok=True)
+            raise CaptureError("MP5202", f"{len(stuck)} processes could not be ended: {sorted(pid for pid, _ in stuck)}")
 
     def _end_processes(self, supervision: Supervision) -> set[processes.Identity]:
         try:
