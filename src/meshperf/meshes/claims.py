@@ -7,6 +7,7 @@ called it. A probe never raises because a claim fails: the evidence says what ha
 
 from __future__ import annotations
 
+import http.client
 import json
 import socket
 import ssl
@@ -61,28 +62,22 @@ def ask(
 ) -> Reply:
     """One GET to `ip:port`. No exception for anything the other side does: `failure` says what it was."""
     host, _, port = address.rpartition(":")
-    lines = [f"GET {path} HTTP/1.1", "host: probe.meshperf", "connection: close"]
-    lines += [f"{name}: {value}" for name, value in (headers or {}).items()]
-    received = b""
+    connection = http.client.HTTPConnection(host, int(port), timeout=_TIMEOUT_S)
     try:
-        with socket.create_connection((host, int(port)), timeout=_TIMEOUT_S) as plain:
-            channel = tls.wrap_socket(plain, server_hostname="server") if tls is not None else plain
-            with channel:
-                channel.sendall(("\r\n".join(lines) + "\r\n\r\n").encode())
-                while chunk := channel.recv(65536):
-                    received += chunk
+        plain = socket.create_connection((host, int(port)), timeout=_TIMEOUT_S)
+        connection.sock = plain if tls is None else tls.wrap_socket(plain, server_hostname="server")
+        own = {"host": "probe.meshperf", "connection": "close"}
+        connection.request("GET", path, headers={**own, **(headers or {})}, encode_chunked=False)
+        reply = connection.getresponse()
+        return Reply(status=reply.status, body=reply.read())
+    except http.client.RemoteDisconnected:
+        return Reply(failure="closed without an HTTP reply")
+    except http.client.HTTPException as failure:
+        return Reply(failure=f"a reply that is not HTTP ({type(failure).__name__})")
     except OSError as failure:
-        if not received.startswith(b"HTTP/"):
-            return Reply(failure=_short(failure))
-    return _parse(received)
-
-
-def _parse(received: bytes) -> Reply:
-    head, separator, body = received.partition(b"\r\n\r\n")
-    status = head.split(b" ", 2)[1:2]
-    if not head.startswith(b"HTTP/") or not separator or not status or not status[0].isdigit():
-        return Reply(failure="closed without an HTTP reply" if not received else "a reply that is not HTTP")
-    return Reply(status=int(status[0]), body=body)
+        return Reply(failure=_short(failure))
+    finally:
+        connection.close()
 
 
 def _short(failure: OSError) -> str:

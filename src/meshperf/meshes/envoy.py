@@ -27,6 +27,8 @@ from meshperf.spec.records import Claim, Fact, Facts
 __all__ = ["EnvoyMesh", "adapter"]
 
 _READY_S = 15.0
+_PROBE_HEADERS = frozenset({"host", "connection", "accept-encoding"})
+"""Headers of the probe itself, which the pair did not add."""
 
 
 class EnvoyMesh:
@@ -225,7 +227,7 @@ def _observed(arm: Arm, pair: SidecarPair) -> Facts:
     reply = claims.ask(pair.outbound, "/whoami").json() if arm.mode == "http" else {}
     headers = reply.get("headers")
     if isinstance(headers, dict):
-        added = {name: value for name, value in headers.items() if name not in ("host", "connection")}
+        added = {name: value for name, value in headers.items() if name not in _PROBE_HEADERS}
         size = sum(len(name) + len(str(value)) + 4 for name, value in added.items())
         facts["proxy.header_growth_bytes"] = Fact(value=size, source="whoami")
     return facts

@@ -49,10 +49,10 @@ def workers(admin: str) -> int | None:
 
 def configuration_digest(admin: str) -> str | None:
     """Digest of the configuration in force, without the times at which it was loaded; None when it cannot be read."""
-    reply = ask(admin, "/config_dump")
-    if reply.status != 200:
+    dump = ask(admin, "/config_dump").json()
+    if not dump.get("configs"):
         return None
-    return hashlib.sha256(json.dumps(_without_times(reply.json()), sort_keys=True).encode()).hexdigest()
+    return hashlib.sha256(json.dumps(_without_times(dump), sort_keys=True).encode()).hexdigest()
 
 
 def _without_times(value: Any) -> Any:

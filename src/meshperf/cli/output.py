@@ -1,0 +1,26 @@
+"""Where the command line writes: data to stdout, everything else to stderr; and where it keeps its own state."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+import platformdirs
+from rich.console import Console
+
+__all__ = ["consoles", "state_dir"]
+
+_PIPED_WIDTH = 120
+
+
+def consoles() -> tuple[Console, Console]:
+    """Consoles for data (stdout) and for telling (stderr). NO_COLOR is honoured; a pipe gets a fixed width."""
+    width = None if sys.stdout.isatty() else _PIPED_WIDTH
+    return Console(width=width, highlight=False), Console(stderr=True, highlight=False)
+
+
+def state_dir() -> Path:
+    """Folder in which running experiments note their processes, for the sweep at the next start."""
+    named = os.environ.get("MESHPERF_STATE")
+    return Path(named) if named else Path(platformdirs.user_state_dir("meshperf"))

@@ -1,0 +1,61 @@
+"""`meshperf run`: an experiment or an SMP test file, from reading it to the verdict."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+__all__ = ["command"]
+
+
+@click.command(
+    name="run",
+    epilog="Examples:  meshperf run examples/quickstart.yaml --out results/first"
+    "   ·   meshperf run examples/quickstart.yaml --resume results/first",
+)
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option(
+    "--out", type=click.Path(path_type=Path), help="Folder for the result bundle (default: beside FILE's name)."
+)
+@click.option(
+    "--resume", type=click.Path(path_type=Path), help="Go on with the bundle of an earlier run that was cut off."
+)
+@click.option("--overwrite", is_flag=True, help="Replace an earlier bundle of the same folder.")
+@click.option(
+    "--quick", is_flag=True, help="A pilot: two short rounds, to see that everything works. Gives no verdict."
+)
+@click.option("--allow-target", "allowed", multiple=True, metavar="HOST", help="Allow load to a host outside loopback.")
+@click.option("--no-store", is_flag=True, help="Do not put the results into the store of this user.")
+@click.option("--json", "as_json", is_flag=True, help="Print the comparison documents as JSON.")
+def command(
+    file: Path,
+    out: Path | None,
+    resume: Path | None,
+    overwrite: bool,
+    quick: bool,
+    allowed: tuple[str, ...],
+    no_store: bool,
+    as_json: bool,
+) -> int:
+    """Run the experiment or SMP test in FILE, judge it, and write its result bundle.
+
+    Every finished round is on disk at once: after Ctrl-C or a crash, `--resume` goes on. Ends with the verdict table,
+    DIR/report.html, and rows in the store.
+    """
+    from meshperf import spec
+    from meshperf.cli.experiment_run import run_experiment, run_smp_test
+
+    experiment = spec.read_experiment(file)
+    if experiment.targets:
+        return run_smp_test(experiment, allowed=(*allowed, *experiment.allow_targets), out=out, as_json=as_json)
+    return run_experiment(
+        experiment,
+        file,
+        out=out,
+        resume=resume,
+        overwrite=overwrite,
+        quick=quick,
+        store=not no_store,
+        as_json=as_json,
+    )

@@ -1,0 +1,222 @@
+"""Make result records out of what was recorded: one run for each resident of a round at one load point.
+
+Nothing is measured here. The run's histogram is the exact sum of its slices', counts are sums, and the CPU time of each
+component is the difference of its clock over each slice, so that anybody can derive every figure again from the document.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from meshperf.experiment.residents import Deployed
+from meshperf.histograms import merge
+from meshperf.load.plan import Arrivals
+from meshperf.load.recording import PhaseRecording, SessionRecording
+from meshperf.load.validity import judge
+from meshperf.spec.experiment import LoadPoint
+from meshperf.spec.records import (
+    Claim,
+    ComponentUsage,
+    Counts,
+    DesignLabels,
+    Fact,
+    Facts,
+    GeneratorHealth,
+    NoiseReading,
+    RunResult,
+    SliceRecord,
+)
+
+__all__ = [
+    "RoundContext",
+    "assemble_run",
+    "clock_name",
+    "connection_counts",
+    "generator_health",
+    "judged",
+    "slice_record",
+    "tls_facts",
+    "wall_time",
+]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RoundContext:
+    """What all runs of one round share."""
+
+    experiment_id: str
+    experiment: str
+    round: int
+    group: int
+    load_point: int
+    attempt: int
+    point: LoadPoint
+    design: DesignLabels
+    noise: tuple[NoiseReading, ...]
+    run_queue_wait_s: float | None
+
+
+def clock_name(deployed: Deployed, process_name: str) -> str:
+    """Name of a process's CPU clock in a session plan."""
+    return f"{deployed.resident.name}/{process_name}"
+
+
+def assemble_run(
+    deployed: Deployed,
+    recordings: Sequence[tuple[int, PhaseRecording]],
+    session: SessionRecording,
+    context: RoundContext,
+    *,
+    run_id: str,
+    usage: Sequence[ComponentUsage],
+    claims: Sequence[Claim],
+    facts: Facts,
+    control: Mapping[str, float],
+) -> RunResult:
+    """One resident's run.
+
+    Args:
+        recordings: this resident's slices with their position in the round's order.
+        usage: what each component used, without CPU time and requests: those are filled in from the slices.
+    """
+    slices = tuple(_slice(deployed, position, recording) for position, recording in recordings)
+    phases = [recording for _, recording in recordings]
+    counts = sum((phase.counts for phase in phases), start=Counts())
+    measured_s = sum(phase.end_s - phase.begin_s for phase in phases)
+    run = RunResult(
+        run_id=run_id,
+        experiment_id=context.experiment_id,
+        experiment=context.experiment,
+        arm=deployed.resident.arm.name,
+        twin=deployed.resident.twin,
+        round=context.round,
+        group=context.group,
+        load_point=context.load_point,
+        attempt=context.attempt,
+        start_time=wall_time(session, min(phase.begin_s for phase in phases)),
+        end_time=wall_time(session, max(phase.drained_s for phase in phases)),
+        measured_s=measured_s,
+        offered_rps=context.point.rate,
+        counts=counts,
+        response=merge(phase.response for phase in phases),
+        service=merge(phase.service for phase in phases),
+        lead_in=merge(phase.lead_in for phase in phases),
+        failed=merge(phase.failed for phase in phases),
+        errors_by_reason=_summed(phase.errors_by_reason for phase in phases),
+        errors_by_status=_summed(phase.errors_by_status for phase in phases),
+        slices=slices,
+        resources=tuple(_with_cpu(item, slices, counts) for item in usage),
+        generator=generator_health(phases, session, run_queue_wait_s=context.run_queue_wait_s),
+        noise=context.noise,
+        claims=tuple(claims),
+        facts=facts,
+        design=context.design,
+        connections=connection_counts(session, phases[0].target),
+        control=control,
+    )
+    return judged(run, Arrivals(context.point.arrivals))
+
+
+def judged(run: RunResult, arrivals: Arrivals) -> RunResult:
+    """The run with the generator's verdict on itself."""
+    validity, guards, warnings = judge(
+        counts=run.counts,
+        offered_rps=run.offered_rps,
+        measured_s=run.measured_s,
+        response=run.response,
+        client_delay=run.generator.client_delay,
+        busy_share=run.generator.busy_share,
+        arrivals=arrivals,
+        build=run.generator.build,
+    )
+    return replace(run, validity=validity, guards=guards, warnings=warnings)
+
+
+def slice_record(position: int, block: int, phase: PhaseRecording, cpu_s: Mapping[str, float]) -> SliceRecord:
+    """One phase as a slice of a run. `cpu_s`: CPU seconds of the measured components; the generator's are added."""
+    return SliceRecord(
+        position=position,
+        block=block,
+        begin_s=phase.begin_s,
+        end_s=phase.end_s,
+        drained_s=phase.drained_s,
+        counts=phase.counts,
+        response=phase.response,
+        lead_in=phase.lead_in,
+        cpu_s={**cpu_s, "generator": phase.busy_s},
+        drained=phase.drained,
+    )
+
+
+def generator_health(
+    phases: Sequence[PhaseRecording], session: SessionRecording, *, run_queue_wait_s: float | None
+) -> GeneratorHealth:
+    """The generator's account of itself over some phases of a session."""
+    worker_s = sum(phase.drained_s - phase.begin_s for phase in phases) * session.workers
+    return GeneratorHealth(
+        version=session.engine_version,
+        build=session.build,
+        workers=session.workers,
+        wait=session.wait,
+        pacing_error=merge(phase.pacing_error for phase in phases),
+        client_delay=merge(phase.client_delay for phase in phases),
+        busy_share=sum(phase.busy_s for phase in phases) / worker_s if worker_s > 0 else None,
+        spin_share=sum(phase.spin_s for phase in phases) / worker_s if worker_s > 0 else None,
+        run_queue_wait_s=run_queue_wait_s,
+    )
+
+
+def tls_facts(session: SessionRecording, target: int) -> Facts:
+    """TLS as the generator's own connections agreed it; nothing for a target without TLS."""
+    agreed = session.connections[target]
+    values = {
+        "security.tls_version": agreed.tls_version,
+        "security.tls_cipher": agreed.tls_cipher,
+        "security.tls_group": agreed.tls_group,
+    }
+    return {name: Fact(value=value, source="generator's handshakes") for name, value in values.items() if value}
+
+
+def wall_time(session: SessionRecording, monotonic_s: float) -> dt.datetime:
+    """The wall-clock time of a moment of a session, UTC."""
+    return dt.datetime.fromtimestamp(session.origin_unix_s + monotonic_s, dt.UTC)
+
+
+def connection_counts(session: SessionRecording, target: int) -> dict[str, int]:
+    """What became of the connections to one target since the session was opened."""
+    facts = session.connections[target]
+    return {
+        "opened": facts.opened,
+        "reopened": facts.reopened,
+        "failed": facts.failed,
+        "tls_handshakes": facts.tls_handshakes,
+        "tls_resumed": facts.tls_resumed,
+    }
+
+
+def _slice(deployed: Deployed, position: int, phase: PhaseRecording) -> SliceRecord:
+    cpu = {}
+    for process in deployed.processes:
+        name = clock_name(deployed, process.name)
+        if name in phase.cpu_begin_s and name in phase.cpu_drained_s:
+            cpu[deployed.component(process)] = phase.cpu_drained_s[name] - phase.cpu_begin_s[name]
+    return slice_record(position, int(phase.label), phase, cpu)
+
+
+def _with_cpu(usage: ComponentUsage, slices: Sequence[SliceRecord], counts: Counts) -> ComponentUsage:
+    readings = [item.cpu_s.get(usage.component) for item in slices]
+    known = [reading for reading in readings if reading is not None]
+    if len(known) < len(readings):
+        why = "its CPU clock could not be read at every border of a slice"
+        return replace(usage, unavailable={**usage.unavailable, "cpu_s": why})
+    return replace(usage, cpu_s=sum(known), requests=counts.sent)
+
+
+def _summed(counts: Iterable[Mapping[str, int]]) -> dict[str, int]:
+    total: dict[str, int] = {}
+    for mapping in counts:
+        for name, count in mapping.items():
+            total[name] = total.get(name, 0) + count
+    return total

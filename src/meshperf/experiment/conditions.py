@@ -1,0 +1,113 @@
+"""The facts a round is measured under, and whether they are still those the bundle began with.
+
+Facts of the host come from the environment, facts of the load and the method from the experiment. What an arm brings is
+added by its mesh. On resuming, facts are captured again: one that must be equal and is not refuses to go on.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+
+from meshperf import __version__
+from meshperf.environments.site import Site
+from meshperf.errors import ComparisonError
+from meshperf.spec.experiment import Experiment, LoadPoint, Workload
+from meshperf.spec.records import Fact, Facts
+from meshperf.workloads import executable
+
+__all__ = ["load_facts", "refuse_changed_facts", "round_facts", "workload_facts"]
+
+_VOLATILE = (
+    "host.load",
+    "host.memory_available",
+    "host.frequency",
+    "host.memory_used",
+    "host.uptime",
+    "host.cgroup_memory",
+)
+"""Prefixes of host facts that change from minute to minute; recorded, never compared with the bundle's."""
+
+
+def round_facts(site: Site, experiment: Experiment) -> Facts:
+    """Facts that all residents of a round share."""
+    return {
+        **site.facts(),
+        **workload_facts(experiment.workload),
+        "cpus.generator": Fact(value=_cores(site.cpus.cpus_for("generator")), source="assignment"),
+        "cpus.app": Fact(value=_cores(site.cpus.cpus_for("app")), source="assignment"),
+        "cpus.sidecar": Fact(value=_cores(site.cpus.cpus_for("sidecar")), source="assignment"),
+        "cpus.generator_shared": Fact(value=site.cpus.generator_shared, source="assignment"),
+        "cpus.note": Fact(value=site.cpus.note, source="assignment"),
+        "design.kind": Fact(value=experiment.design, source="experiment"),
+        "design.rounds": Fact(value=experiment.rounds, source="experiment"),
+    }
+
+
+def workload_facts(workload: Workload) -> Facts:
+    """What the measured service is: its executable's digest and every setting."""
+    with executable().open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    status = ", ".join(f"{code}: {share}" for code, share in sorted(workload.status.items()))
+    return {
+        "workload.sha256": Fact(value=digest, source="executable"),
+        "workload.graph": Fact(value=workload.graph, source="experiment"),
+        "workload.response_bytes": Fact(value=workload.response_bytes, source="experiment"),
+        "workload.service_time": Fact(value=workload.service_time or "none", source="experiment"),
+        "workload.busy": Fact(value=workload.busy, source="experiment"),
+        "workload.status": Fact(value=status or "all 200", source="experiment"),
+        "workload.stall": Fact(value=str(workload.stall) if workload.stall else "none", source="experiment"),
+    }
+
+
+def load_facts(point: LoadPoint, *, wait: str, workers: int) -> Facts:
+    """What load is offered, and how its time is taken."""
+    values: Mapping[str, str | int | float] = {
+        "load.protocol": point.protocol,
+        "load.rate": point.rate if point.rate is not None else "as fast as replies come",
+        "load.connections": point.connections,
+        "load.arrivals": point.arrivals,
+        "load.warmup_s": point.warmup_s,
+        "load.duration_s": point.duration_s,
+        "load.timeout_s": point.timeout_s,
+        "load.method": point.method,
+        "load.path": point.path,
+        "load.body_bytes": len(point.body),
+        "load.header_count": len(point.headers),
+        "load.generator": point.generator,
+        "load.generator_version": __version__,
+        "load.generator_wait": wait,
+        "load.workers": workers,
+        "load.latency_origin": "intended send" if point.arrivals != "closed" else "actual send",
+        "load.latency_end": "last byte",
+        "load.connection_model": "pooled, first in first out",
+        "load.histogram": "HDR, 3 digits, 1 ns to 1 h",
+    }
+    return {name: Fact(value=value, source="plan") for name, value in values.items()}
+
+
+def refuse_changed_facts(recorded: Facts, now: Facts) -> None:
+    """Refuse to add a round to a bundle that was begun under other facts.
+
+    Raises:
+        ComparisonError: a fact that was known then is known now and differs (MP4004).
+    """
+    changed = [
+        f"{name}: {before.value!r} then, {now[name].value!r} now"
+        for name, before in sorted(recorded.items())
+        if name in now
+        and before.known
+        and now[name].known
+        and before.value != now[name].value
+        and not name.startswith(_VOLATILE)
+    ]
+    if changed:
+        raise ComparisonError(
+            "MP4004",
+            f"the facts of this machine changed since the bundle was begun: {'; '.join(changed)}",
+            hint="rounds measured under different facts are not comparable: begin a new bundle with another --out",
+        )
+
+
+def _cores(cpus: tuple[int, ...]) -> str:
+    return ",".join(map(str, cpus))

@@ -1,0 +1,215 @@
+"""Measure one deployed round: warm-up, slices, control stretch, readings at its borders.
+
+Everything of one round happens in one generator session, so that connections stay warm while slices switch between the
+arms. What is read when: latencies and process CPU clocks at every slice; memory, context switches and bytes at the
+borders of the measured stretch; node CPU, steal and pressure around it, and around a continuous control stretch of
+each resident where the plan asks for one.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from meshperf.environments.local import LocalSite
+from meshperf.experiment.assembly import clock_name
+from meshperf.experiment.pilot import PilotFinding, choose_slice, default_slice, pilot_phases
+from meshperf.experiment.plan import RoundPlan, seed_of, slice_phases
+from meshperf.experiment.residents import Deployed
+from meshperf.load.native import NativeSession
+from meshperf.load.plan import Arrivals, Phase, SessionPlan, WaitMode
+from meshperf.load.recording import PhaseRecording, Progress, SessionRecording
+from meshperf.spec.experiment import Experiment, LoadPoint
+from meshperf.spec.records import ComponentUsage, NoiseReading
+from meshperf.telemetry import NodeSampler, ProcessReading, read_process, read_run_queue, run_queue_wait, usage
+from meshperf.workloads import counters
+
+__all__ = ["Measured", "measure", "session_plan"]
+
+_CONTROL_S = 2.0
+_PROGRESS_S = 0.5
+
+Watcher = Callable[[str, Progress], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Measured:
+    """Everything that was recorded of one round at one load point."""
+
+    session: SessionRecording
+    slices: Sequence[Sequence[tuple[int, PhaseRecording]]]
+    """By resident: position in the round's order, and recording."""
+    blocks: int
+    slice_s: float
+    slice_chosen_by: str
+    pilot: PilotFinding | None
+    noise: tuple[NoiseReading, ...]
+    usage: Sequence[Sequence[ComponentUsage]]
+    """By resident."""
+    control: Sequence[Mapping[str, float]]
+    """By resident; empty where no control stretch was run."""
+    run_queue_wait_s: float | None
+
+
+def session_plan(site: LocalSite, deployed: Sequence[Deployed], point: LoadPoint) -> SessionPlan:
+    """One session with every resident as a target and every measured process's clock."""
+    return SessionPlan(
+        targets=tuple(item.target(point) for item in deployed),
+        cpus=site.cpus.cpus_for("generator")[:1],
+        # Spinning is for a core that no measured process may use; else it would take its time from what is measured.
+        wait=WaitMode.SLEEP if site.cpus.generator_shared else WaitMode.HYBRID,
+        clocks={clock_name(item, process.name): process.pid for item in deployed for process in item.processes},
+    )
+
+
+def measure(
+    site: LocalSite,
+    deployed: Sequence[Deployed],
+    round_plan: RoundPlan,
+    experiment: Experiment,
+    load_point: int,
+    *,
+    slice_s: float | None,
+    attempt: int,
+    with_control: bool,
+    on_progress: Watcher,
+) -> Measured:
+    """Run one load point of a round on residents that are up.
+
+    Args:
+        slice_s: length of a slice [s]; None lets a pilot choose it.
+        on_progress: called about twice a second with the stage and what the generator has seen.
+
+    Raises:
+        DeploymentError: a measured process ended (MP5104). KeyboardInterrupt: the user broke off.
+    """
+    point = experiment.load[load_point]
+    with NativeSession.open(session_plan(site, deployed, point)) as session:
+        bench = _Bench(site=site, session=session, on_progress=on_progress)
+        warmed = bench.run(
+            "warm-up", [_stretch(index, point, point.warmup_s, seed=index) for index in range(len(deployed))]
+        )
+        length, chosen_by, finding = _slice_length(bench, deployed, round_plan, experiment, point, slice_s)
+        phases, blocks = slice_phases(round_plan, point, load_point=load_point, slice_s=length, attempt=attempt)
+        before = _Readings.take(deployed)
+        queued = read_run_queue(os.getpid(), warmed.worker_tids)
+        node = NodeSampler(pids=[process.pid for item in deployed for process in item.processes])
+        node.begin()
+        measured = bench.run("measuring", phases)
+        noise = [node.end()]
+        waited = run_queue_wait(queued, read_run_queue(os.getpid(), measured.worker_tids))
+        used = [before.until_now(index, item) for index, item in enumerate(deployed)]
+        control: list[Mapping[str, float]] = []
+        if with_control and experiment.design == "interleaved":
+            for index in range(len(deployed)):
+                node.begin()
+                stretch = bench.run("control", [_stretch(index, point, _CONTROL_S, seed=round_plan.seed)])
+                noise.append(node.end())
+                control.append(_control_figures(stretch.phases[0]))
+    return Measured(
+        session=measured,
+        slices=_by_target(measured.phases, len(deployed)),
+        blocks=blocks,
+        slice_s=length,
+        slice_chosen_by=chosen_by,
+        pilot=finding,
+        noise=tuple(noise),
+        usage=used,
+        control=control,
+        run_queue_wait_s=waited,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Bench:
+    """A session with an eye on the processes that are measured through it."""
+
+    site: LocalSite
+    session: NativeSession
+    on_progress: Watcher
+
+    def run(self, stage: str, phases: Sequence[Phase]) -> SessionRecording:
+        def watch(progress: Progress) -> None:
+            self.site.check()
+            self.on_progress(stage, progress)
+
+        recording = self.session.run(phases, on_progress=watch, interval_s=_PROGRESS_S)
+        if recording.interrupted:
+            raise KeyboardInterrupt
+        self.site.check()
+        return recording
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Readings:
+    """What every process had used when the measured stretch began."""
+
+    processes: Mapping[int, ProcessReading]
+    workload_bytes: Sequence[Mapping[str, int]]
+
+    @classmethod
+    def take(cls, deployed: Sequence[Deployed]) -> _Readings:
+        return cls(
+            processes={process.pid: read_process(process.pid) for item in deployed for process in item.processes},
+            workload_bytes=[counters(item.endpoint) for item in deployed],
+        )
+
+    def until_now(self, index: int, item: Deployed) -> list[ComponentUsage]:
+        """Usage of one resident's processes since; CPU time is filled in from the slices later."""
+        served = counters(item.endpoint)
+        found = []
+        for process in item.processes:
+            moved = {
+                name: served[name] - self.workload_bytes[index][name] if process is item.app else None
+                for name in ("bytes_in", "bytes_out")
+            }
+            found.append(
+                usage(
+                    self.processes[process.pid],
+                    read_process(process.pid),
+                    component=item.component(process),
+                    role=process.role,
+                    **moved,
+                )
+            )
+        return found
+
+
+def _slice_length(
+    bench: _Bench,
+    deployed: Sequence[Deployed],
+    round_plan: RoundPlan,
+    experiment: Experiment,
+    point: LoadPoint,
+    wanted: float | None,
+) -> tuple[float, str, PilotFinding | None]:
+    if experiment.design == "continuous":
+        return point.duration_s, "continuous design", None
+    if wanted is not None:
+        return wanted, "given" if experiment.slice_s is not None else "pilot", None
+    if len(deployed) == 1:
+        return default_slice(point), "default", None
+    recording = bench.run("pilot", pilot_phases(point, (0, 1), seed_of(round_plan.seed, "pilot")))
+    finding = choose_slice(recording.phases, point, budget_s=point.duration_s)
+    return finding.slice_s, f"pilot: {finding.reason}", finding
+
+
+def _stretch(target: int, point: LoadPoint, duration_s: float, *, seed: int) -> Phase:
+    return Phase(
+        target=target, duration_s=duration_s, arrivals=Arrivals(point.arrivals), rate=point.rate, seed=seed, label="0"
+    )
+
+
+def _control_figures(phase: PhaseRecording) -> dict[str, float]:
+    figures = {"duration_s": phase.end_s - phase.begin_s, "requests": float(phase.response.total)}
+    if phase.response.total:
+        figures |= {"p50_s": float(phase.response.quantile(0.5)), "p90_s": float(phase.response.quantile(0.9))}
+    return figures
+
+
+def _by_target(phases: Sequence[PhaseRecording], targets: int) -> list[list[tuple[int, PhaseRecording]]]:
+    found: list[list[tuple[int, PhaseRecording]]] = [[] for _ in range(targets)]
+    for position, phase in enumerate(phases):
+        found[phase.target].append((position, phase))
+    return found

@@ -1,0 +1,109 @@
+"""Deploy the residents of one round: workload and mesh of each, in the plan's random order, and try out their claims."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from meshperf.environments.site import Process, Site
+from meshperf.errors import ComparisonError
+from meshperf.experiment.plan import Resident, RoundPlan
+from meshperf.load.plan import Target
+from meshperf.meshes import ArmDeployment, TlsFiles, open_mesh
+from meshperf.spec.experiment import LoadPoint, Workload
+from meshperf.spec.records import Claim
+from meshperf.workloads import Endpoint, WorkloadTls, start_echo
+
+__all__ = ["Deployed", "deploy_round", "require_claims"]
+
+_APP_PORT = 8080
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Deployed:
+    """One resident that is up: its own workload process, and what its mesh brought."""
+
+    resident: Resident
+    app: Process
+    endpoint: Endpoint
+    deployment: ArmDeployment
+
+    @property
+    def processes(self) -> Sequence[Process]:
+        """All measured processes, the application first."""
+        return (self.app, *self.deployment.processes)
+
+    def component(self, process: Process) -> str:
+        """The process's name without its resident: `app`, `client-sidecar`."""
+        return process.name.removeprefix(f"{self.resident.name}-")
+
+    def target(self, point: LoadPoint) -> Target:
+        """Where this resident's load goes at one load point."""
+        return replace(
+            self.deployment.target,
+            name=self.resident.name,
+            connections=point.connections,
+            method=point.method,
+            path=point.path,
+            headers=point.headers,
+            body=point.body,
+            timeout_s=point.timeout_s,
+        )
+
+
+def deploy_round(
+    site: Site, round_plan: RoundPlan, workload: Workload, *, note: Callable[[str], None]
+) -> tuple[Deployed, ...]:
+    """Start every resident afresh. The result is in the group's order, whatever the order of starting.
+
+    Raises:
+        DeploymentError: a process did not become ready. PrerequisiteError: a binary is missing.
+    """
+    up: dict[int, Deployed] = {}
+    for index in round_plan.start_order:
+        resident = round_plan.group.residents[index]
+        note(f"starting {resident.name}")
+        preparation = open_mesh(resident.arm.mesh).prepare(site, resident.arm, resident.name)
+        host = f"{resident.name}-app"
+        app, endpoint = start_echo(
+            site,
+            workload,
+            name=host,
+            host=host,
+            port=_APP_PORT,
+            tls=_workload_tls(preparation.needs.tls),
+            trusted_peer=preparation.needs.trusted_peer,
+        )
+        deployment = preparation.deploy(site.address(host), _APP_PORT)
+        up[index] = Deployed(resident=resident, app=app, endpoint=endpoint, deployment=deployment)
+    return tuple(up[index] for index in range(len(round_plan.group.residents)))
+
+
+def _workload_tls(files: TlsFiles | None) -> WorkloadTls | None:
+    if files is None:
+        return None
+    return WorkloadTls(
+        certificate=files.certificate,
+        key=files.key,
+        client_ca=files.client_ca,
+        client_identities=files.client_identities,
+        cipher=files.cipher,
+        group=files.group,
+    )
+
+
+def require_claims(claims: Mapping[str, Sequence[Claim]]) -> None:
+    """Refuse to measure an arm that is not what it says it is.
+
+    Raises:
+        ComparisonError: a claim was tried out and did not hold (MP4003).
+    """
+    broken = [(name, claim) for name, found in claims.items() for claim in found if not claim.held]
+    if not broken:
+        return
+    lines = "; ".join(f"{name}: {claim.claim}: {claim.evidence}" for name, claim in broken)
+    raise ComparisonError(
+        "MP4003",
+        f"an arm is not what it is declared to be: {lines}",
+        hint="declare what the arm really does (for example `mtls: off`), or mend its configuration",
+    )

@@ -1,0 +1,199 @@
+"""The run loop: every round of the plan, deployed afresh, measured, written at once; broken rounds kept apart and redone.
+
+What it decides: when a round counts. A round counts when all its residents were measured, every claim held before and
+after, and no guard on the environment was violated; then all its runs are appended to the bundle together. Any other
+round is kept as a record with its reason, excluded whole (never one arm of it), and redone, a bounded number of times.
+
+What it refuses: to drop a round because of what it measured. Guards look at the machine and the generator only.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from meshperf.environments import LocalSite
+from meshperf.errors import ComparisonError, DeploymentError
+from meshperf.experiment.bundle import Bundle
+from meshperf.experiment.conditions import refuse_changed_facts, round_facts
+from meshperf.experiment.events import Event, Listener, figures
+from meshperf.experiment.plan import Plan, RoundPlan, make_plan
+from meshperf.experiment.rounds import run_round
+from meshperf.load.recording import Progress
+from meshperf.spec.experiment import Experiment
+from meshperf.spec.records import RunResult, Validity, ValidityState
+
+__all__ = ["execute"]
+
+_WALL_PER_COUNTED = 1.35
+"""Guess before any round was timed: wall time of a round over its counted time (lead-in, guards, drains)."""
+_DEPLOY_S = 4.0
+"""Guess before any round was timed: deployment and claims of one group."""
+ENVIRONMENT_GUARDS = frozenset({"steal", "background_cpu", "clock_step"})
+"""Guards that speak of the machine; what they invalidate is redone. Guards on an arm's own figures are not here."""
+
+
+def execute(
+    experiment: Experiment, bundle: Bundle, *, state_dir: Path, listener: Listener, pilot: bool = False
+) -> tuple[RunResult, ...]:
+    """Run every round that the bundle does not have yet.
+
+    Args:
+        pilot: the experiment was shortened to see that it works; its results are labelled so and decide nothing.
+
+    Returns:
+        All runs of the bundle's finished rounds.
+
+    Raises:
+        ComparisonError: an arm is not what it says (MP4003), or the machine changed since the bundle began (MP4004), or
+            guards kept invalidating rounds until none was left to try (MP4002).
+        DeploymentError, PrerequisiteError, StorageError: as their layers say; finished rounds are kept.
+    """
+    plan = make_plan(experiment)
+    loop = _Loop(experiment=experiment, bundle=bundle, plan=plan, state_dir=state_dir, listener=listener, pilot=pilot)
+    loop.run()
+    return tuple(bundle.runs())
+
+
+@dataclass(kw_only=True)
+class _Loop:
+    experiment: Experiment
+    bundle: Bundle
+    plan: Plan
+    state_dir: Path
+    listener: Listener
+    pilot: bool
+    slice_s: float | None = None
+    current: int = 0
+    began: float = 0.0
+    round_began: float = 0.0
+    durations: list[float] = field(default_factory=list)
+
+    def run(self) -> None:
+        self.began = time.monotonic()
+        self.slice_s = self.experiment.slice_s
+        finished = self.bundle.finished_rounds()
+        if finished:
+            self.slice_s = self.bundle.runs()[0].design.slice_s
+        spare = self.experiment.rounds // 3 + 1
+        for number in range(self.experiment.rounds):
+            if number in finished:
+                continue
+            self.current, attempt = number, self.bundle.attempts(number)
+            self.round_began = time.monotonic()
+            while not self._round(number, attempt):
+                attempt += 1
+                if spare == 0:
+                    raise ComparisonError(
+                        "MP4002",
+                        f"round {number + 1} was excluded again and no spare attempts are left",
+                        hint="the excluded records say which guard; quieten the machine, or lower the offered rate",
+                    )
+                spare -= 1
+            self.durations.append(time.monotonic() - self.round_began)
+
+    def _round(self, number: int, attempt: int) -> bool:
+        """Run all groups of one round. False: excluded, to be redone."""
+        self.bundle.begin_round(number, attempt)
+        runs: list[RunResult] = []
+        try:
+            for round_plan in (item for item in self.plan.rounds if item.round == number):
+                runs += self._group(round_plan, attempt)
+        except DeploymentError as broken:
+            if broken.code != "MP5104":
+                raise
+            self._exclude(runs, f"broken: {broken.message}")
+            return False
+        guilty = _violated(runs)
+        if guilty:
+            self._exclude(runs, guilty)
+            return False
+        self.bundle.append(runs)
+        self._tell("saved", f"round {number + 1} of {self.experiment.rounds}")
+        return True
+
+    def _group(self, round_plan: RoundPlan, attempt: int) -> Sequence[RunResult]:
+        with LocalSite.open(self.bundle.experiment_id, self.experiment.cpus, self.state_dir) as site:
+            facts = round_facts(site, self.experiment)
+            recorded = self.bundle.facts()
+            if recorded is None:
+                self.bundle.write_facts(facts)
+            else:
+                refuse_changed_facts(recorded, facts)
+            first = self.slice_s is None and round_plan.group.index == 0
+            runs = run_round(
+                site,
+                round_plan,
+                self.experiment,
+                experiment_id=self.bundle.experiment_id,
+                attempt=attempt,
+                pilot=self.pilot,
+                slice_s=self.slice_s,
+                facts=facts,
+                # One continuous control a session: the sliced figures are held against it.
+                with_control=round_plan.round == 0,
+                note=lambda text: self._tell(text),
+                on_progress=self._progress,
+            )
+            if first:
+                self.slice_s = runs[0].design.slice_s
+            return runs
+
+    def _exclude(self, runs: Sequence[RunResult], reason: str) -> None:
+        for run in runs:
+            invalid = Validity(state=ValidityState.INVALID, reasons=(*run.validity.reasons, reason))
+            self.bundle.exclude(run if not run.validity.ok else replace(run, validity=invalid), reason)
+        if not runs:
+            self.bundle.exclude_round(self.current, reason)
+        self._tell("excluded", reason)
+
+    # Telling -----------------------------------------------------------------------------------------------------
+
+    def _progress(self, stage: str, progress: Progress) -> None:
+        self._tell(stage, progress=progress)
+
+    def _tell(self, stage: str, note: str = "", *, progress: Progress | None = None) -> None:
+        now = time.monotonic()
+        self.listener(
+            Event(
+                stage=stage,
+                round=self.current + 1,
+                rounds=self.experiment.rounds,
+                elapsed_s=now - self.began,
+                left_s=self._left(now),
+                note=note,
+                **figures(progress),
+            )
+        )
+
+    def _left(self, now: float) -> float:
+        """What a round took so far, times the rounds to do; before any is done, what its counted time says."""
+        to_do = self.experiment.rounds - self.current
+        if self.durations:
+            each = sum(self.durations) / len(self.durations)
+        else:
+            residents = sum(len(group.residents) for group in self.plan.groups)
+            counted = sum(point.duration_s + point.warmup_s for point in self.experiment.load) * residents
+            each = counted * _WALL_PER_COUNTED + _DEPLOY_S * len(self.plan.groups)
+        return max(0.0, each * to_do - (now - self.round_began))
+
+
+def _violated(runs: Sequence[RunResult]) -> str | None:
+    """Why a round must be redone: a guard on the machine or the generator, never a figure of an arm."""
+    reasons = []
+    for run in runs:
+        if run.validity.state is ValidityState.CLIENT_LIMITED:
+            reasons.append(f"{run.resident}: client-limited: {'; '.join(run.validity.reasons)}")
+        reasons += [
+            f"{run.resident}: guard {guard.guard} at {guard.value:.3g} {guard.unit}"
+            for guard in run.guards
+            if guard.outcome == "invalid" and guard.guard in ENVIRONMENT_GUARDS and guard.value is not None
+        ]
+        reasons += [
+            f"{run.resident}: claim broken at the end of the round: {claim.claim}: {claim.evidence}"
+            for claim in run.claims
+            if not claim.held
+        ]
+    return "; ".join(dict.fromkeys(reasons)) or None

@@ -1,0 +1,102 @@
+"""One run against one target that is already there: no deployment, no arms, no comparison.
+
+`meshperf load` and SMP test files use it. The phases are a warm-up that is not counted and one counted stretch on the
+same connections; breaking off keeps what was recorded.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable
+from dataclasses import replace
+
+from meshperf.experiment.assembly import (
+    connection_counts,
+    generator_health,
+    judged,
+    slice_record,
+    tls_facts,
+    wall_time,
+)
+from meshperf.experiment.conditions import load_facts
+from meshperf.load.native import NativeSession
+from meshperf.load.plan import Arrivals, Phase, SessionPlan, Target, WaitMode
+from meshperf.load.recording import Progress
+from meshperf.spec.experiment import LoadPoint
+from meshperf.spec.records import DesignLabels, Facts, RunResult, Validity, ValidityState
+from meshperf.telemetry import NodeSampler, noise_guards
+
+__all__ = ["run_single"]
+
+
+def run_single(
+    target: Target,
+    point: LoadPoint,
+    *,
+    name: str,
+    host_facts: Facts,
+    workers: int = 1,
+    wait: WaitMode = WaitMode.AUTO,
+    seed: int = 1,
+    on_progress: Callable[[str, Progress], None] | None = None,
+) -> tuple[RunResult, bool]:
+    """Load one target once.
+
+    Returns:
+        The run, and whether it was broken off (then the result covers what was done until then).
+
+    Raises:
+        TargetError: the target cannot be reached or does not speak the protocol.
+    """
+    plan = SessionPlan(targets=(target,), workers=workers, wait=wait)
+    arrivals = Arrivals(point.arrivals)
+    warm = _phase(point, arrivals, point.warmup_s, seed=seed, label="warm-up")
+    counted = _phase(point, arrivals, point.duration_s, seed=seed + 1, label="0")
+    node = NodeSampler(pids=())
+    with NativeSession.open(plan) as session:
+        phases = [warm, counted] if point.warmup_s > 0 else [counted]
+        node.begin()
+        recording = session.run(
+            phases, on_progress=None if on_progress is None else lambda progress: on_progress("measuring", progress)
+        )
+    noise = node.end()
+    phase = recording.phases[-1]
+    begun = wall_time(recording, phase.begin_s)
+    guards, warnings = noise_guards((noise,))
+    run = judged(
+        RunResult(
+            run_id=f"{begun:%Y%m%dT%H%M%S}-{secrets.token_hex(3)}",
+            experiment_id=secrets.token_hex(6),
+            experiment=name,
+            arm=name,
+            start_time=begun,
+            end_time=wall_time(recording, phase.drained_s),
+            measured_s=phase.end_s - phase.begin_s,
+            offered_rps=point.rate,
+            counts=phase.counts,
+            response=phase.response,
+            service=phase.service,
+            failed=phase.failed,
+            errors_by_reason=dict(phase.errors_by_reason),
+            errors_by_status=dict(phase.errors_by_status),
+            slices=(slice_record(0, 0, phase, {}),),
+            generator=generator_health((phase,), recording, run_queue_wait_s=None),
+            noise=(noise,),
+            facts={
+                **host_facts,
+                **load_facts(point, wait=recording.wait, workers=recording.workers),
+                **tls_facts(recording, 0),
+            },
+            design=DesignLabels(design="single", seed=seed),
+            connections=connection_counts(recording, 0),
+        ),
+        arrivals,
+    )
+    if recording.interrupted:
+        reasons = (*run.validity.reasons, "broken off before its end")
+        run = replace(run, validity=Validity(state=ValidityState.INVALID, reasons=reasons))
+    return replace(run, guards=(*run.guards, *guards), warnings=(*run.warnings, *warnings)), recording.interrupted
+
+
+def _phase(point: LoadPoint, arrivals: Arrivals, duration_s: float, *, seed: int, label: str) -> Phase:
+    return Phase(target=0, duration_s=duration_s, arrivals=arrivals, rate=point.rate, seed=seed, label=label)
