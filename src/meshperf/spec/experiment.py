@@ -209,7 +209,7 @@ def is_loopback(host: str) -> bool:
     import ipaddress
 
     bare = host.strip().removeprefix("[").removesuffix("]").rstrip(".").lower()
-    if bare == "localhost" or bare.endswith(".localhost"):
+    if bare == "localhost":
         return True
     try:
         address = ipaddress.ip_address(bare)

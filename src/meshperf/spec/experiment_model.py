@@ -1,0 +1,296 @@
+"""The experiment file as pydantic models: which keys there are, and what each may hold.
+
+Rules between keys are in `experiment_rules`, because pydantic skips such rules as soon as one key is wrong, and a file
+should be told everything at once.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from meshperf.spec.experiment import DEFAULT_MARGINS, KNOWN_MESHES
+from meshperf.spec.objectives import parse_objective
+from meshperf.spec.quantities import (
+    CLOSED_HINT,
+    LONGEST_S,
+    Margin,
+    Rate,
+    Reads,
+    Share,
+    Size,
+    Switch,
+    Text,
+    duration_between,
+    refuse,
+    show,
+    whole_between,
+    word,
+    words_hint,
+)
+from meshperf.units import parse_duration
+
+__all__ = ["ArmModel", "ExperimentModel", "LoadPointModel", "WorkloadModel"]
+
+ARM_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
+HOST_NAME = re.compile(r"[A-Za-z0-9_.:\[\]-]{1,253}")
+HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
+PROTOCOLS = ("http1",)
+LATER_PROTOCOLS = ("http2", "http3", "grpc", "tcp", "udp", "websocket")
+ARRIVALS = ("closed", "constant", "poisson")
+SUBJECTS = ("mesh", "mesh_version", "node_type", "kubernetes", "workload", "client_library", "load", "time")
+SERVICE_TIME = re.compile(r"(?:exponential:)?([^:]+)|lognormal:([^:]+):(\d+(?:\.\d+)?)")
+FRAMING_HEADERS = frozenset({"content-length", "transfer-encoding", "connection", "upgrade", "te", "trailer"})
+
+
+class Model(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+
+def _subjects(value: Any) -> tuple[str, ...]:
+    words = [value] if isinstance(value, str) else value
+    if not isinstance(words, list) or not words:
+        raise refuse("MP2104", f"`subject` must be a word or a list of words, found {show(value)}", _SUBJECT_HINT)
+    for one in words:
+        if not isinstance(one, str) or not (one in SUBJECTS or re.fullmatch(r"mesh_config:\S+", one)):
+            hint = "write mesh_config:<path>, such as mesh_config:mtls" if one == "mesh_config" else _SUBJECT_HINT
+            raise refuse(
+                "MP2104", f"unknown subject {show(one)}", words_hint(one, SUBJECTS) if one != "mesh_config" else hint
+            )
+    return tuple(dict.fromkeys(words))
+
+
+_SUBJECT_HINT = f"one of: {', '.join(SUBJECTS)}, mesh_config:<path>"
+_SUBJECT_WORD = {"type": "string", "pattern": f"^({'|'.join(SUBJECTS)}|mesh_config:\\S+)$"}
+Subject = Annotated[
+    tuple[str, ...],
+    Reads(_subjects, {"anyOf": [_SUBJECT_WORD, {"type": "array", "items": _SUBJECT_WORD, "minItems": 1}]}),
+]
+
+
+def _objective(value: Any) -> str:
+    if not isinstance(value, str):
+        raise refuse("MP2108", f"an objective must be text, found {show(value)}", "write for example p90 <= 50ms")
+    try:
+        parse_objective(value)
+    except ValueError as error:
+        raise refuse("MP2108", str(error)) from None
+    return value
+
+
+ObjectiveText = Annotated[str, Reads(_objective, {"type": "string"})]
+
+
+def _metric(value: Any) -> str:
+    if value not in DEFAULT_MARGINS:
+        raise refuse("MP2108", f"no margin is known for {show(value)}", words_hint(value, tuple(DEFAULT_MARGINS)))
+    return str(value)
+
+
+MarginMetric = Annotated[str, Reads(_metric, {"enum": list(DEFAULT_MARGINS)})]
+
+
+def _service_time(value: Any) -> str:
+    hint = "write for example 300us, exponential:300us or lognormal:300us:0.5"
+    match = SERVICE_TIME.fullmatch(value) if isinstance(value, str) else None
+    if match is None:
+        raise refuse("MP2104", f"not a service time: {show(value)}", hint)
+    try:
+        seconds = parse_duration(match[1] or match[2])
+    except ValueError as error:
+        raise refuse("MP2104", f"service time: {error}", hint) from None
+    if not 0 <= seconds <= 60:
+        raise refuse("MP2103", f"a service time must be at most 60s, found {show(value)}")
+    if match[3] is not None and not 0 < float(match[3]) <= 4:
+        raise refuse("MP2103", f"the sigma of a lognormal service time must be above 0 and at most 4, found {match[3]}")
+    return str(value)
+
+
+ServiceTime = Annotated[str, Reads(_service_time, {"type": "string"})]
+
+
+def _status(value: Any) -> int:
+    text = str(value)
+    if not re.fullmatch(r"[2-5]\d\d", text) or text == "200":
+        raise refuse("MP2103", f"a status must be from 201 to 599, found {show(value)}", "200 is the rest")
+    return int(text)
+
+
+Status = Annotated[int, Reads(_status, {"type": "string", "pattern": "^[2-5][0-9]{2}$"})]
+
+
+def _path(value: Any) -> str:
+    if not isinstance(value, str) or not re.fullmatch(r"/[\x21-\x7e]*", value):
+        raise refuse("MP2104", f"a path must begin with / and hold no spaces, found {show(value)}")
+    return value
+
+
+UrlPath = Annotated[str, Reads(_path, {"type": "string", "pattern": "^/[!-~]*$"})]
+
+
+def _headers(value: Any) -> tuple[tuple[str, str], ...]:
+    if not isinstance(value, dict):
+        raise refuse("MP2104", f"headers must be a mapping of name to text, found {show(value)}")
+    pairs: list[tuple[str, str]] = []
+    for name, given in value.items():
+        if not HEADER_NAME.fullmatch(name):
+            raise refuse("MP2104", f"not a header name: {show(name)}")
+        if name.lower() in FRAMING_HEADERS:
+            raise refuse("MP2107", f"the header `{name}` is set by the load generator itself", "leave it out")
+        for one in given if isinstance(given, list) else [given]:
+            text = str(one) if isinstance(one, int) and not isinstance(one, bool) else one
+            if not isinstance(text, str):
+                raise refuse("MP2104", f"the header `{name}` must be text, found {show(one)}", "put it in quotes")
+            if re.search(r"[\x00-\x08\x0a-\x1f\x7f]", text):
+                raise refuse("MP2104", f"the header `{name}` must be one line without control characters")
+            pairs.append((name, text))
+    return tuple(pairs)
+
+
+_HEADER_VALUE = {"type": ["string", "integer"]}
+Headers = Annotated[
+    tuple[tuple[str, str], ...],
+    Reads(
+        _headers,
+        {
+            "type": "object",
+            "additionalProperties": {"anyOf": [_HEADER_VALUE, {"type": "array", "items": _HEADER_VALUE}]},
+        },
+    ),
+]
+
+
+def _body(value: Any) -> str:
+    if not isinstance(value, str):
+        raise refuse("MP2104", f"a body must be text, found {show(value)}", "put it in quotes")
+    return value
+
+
+Body = Annotated[str, Reads(_body, {"type": "string"})]
+
+
+def _arm_name(value: Any) -> str:
+    if not isinstance(value, str) or not ARM_NAME.fullmatch(value):
+        hint = "letters, digits, dot, dash and underscore, beginning with a letter or digit, at most 63"
+        raise refuse("MP2104", f"not an arm's name: {show(value)}", hint)
+    return value
+
+
+ArmName = Annotated[str, Reads(_arm_name, {"type": "string", "pattern": f"^{ARM_NAME.pattern}$"})]
+
+
+def _host(value: Any) -> str:
+    if not isinstance(value, str) or not HOST_NAME.fullmatch(value):
+        raise refuse(
+            "MP2104", f"a target must be a host name or address, found {show(value)}", "leave scheme and path out"
+        )
+    return value
+
+
+Host = Annotated[str, Reads(_host, {"type": "string"})]
+CpuNumber = Annotated[int, whole_between(0, 8191, "a CPU number")]
+
+
+class StallModel(Model):
+    stop: Annotated[float, duration_between(1e-3, 60.0, "`stop`")] = Field(
+        description="How long the workload answers nothing."
+    )
+    every: Annotated[float, duration_between(1e-3, 3600.0, "`every`")] = Field(
+        description="From one stop's begin to the next."
+    )
+
+
+class WorkloadModel(Model):
+    graph: Annotated[str, word("workload graph", ("echo",))] = Field(
+        "echo", description="The services and who calls whom."
+    )
+    response_bytes: Size = Field(1024, description="Size of each reply's body.")
+    service_time: ServiceTime | None = Field(None, description="How long each request takes at the service.")
+    busy: Switch = Field(False, description="Spend the service time computing instead of waiting.")
+    status: dict[Status, Share] = Field({}, description="Share of replies with another status than 200.")
+    stall: StallModel | None = Field(None, description="Stop answering for a while, again and again.")
+
+
+class LoadPointModel(Model):
+    protocol: Annotated[str, word("protocol", PROTOCOLS, later=LATER_PROTOCOLS)] = Field(
+        "http1", description="Protocol of requests."
+    )
+    rate: Rate | None = Field(None, description=f"Offered requests per second; {CLOSED_HINT}.")
+    connections: Annotated[int, whole_between(1, 65_535, "`connections`")] = Field(
+        1, description="Connections kept open."
+    )
+    arrivals: Annotated[str, word("arrivals", ARRIVALS, later=("trace",))] = Field(
+        "poisson", description="When requests become due."
+    )
+    warmup: Annotated[float, duration_between(0.0, 3600.0, "`warmup`")] = Field(
+        1.0, description="Load before counting begins."
+    )
+    duration: Annotated[float, duration_between(1e-2, LONGEST_S, "`duration`")] = Field(
+        description="Counted time per arm and round."
+    )
+    timeout: Annotated[float, duration_between(1e-3, 3600.0, "`timeout`")] = Field(
+        10.0, description="Patience with one request."
+    )
+    generator: Text = Field("meshperf", description="The load generator.")
+    method: Annotated[str, word("method", METHODS)] = Field("GET", description="HTTP method.")
+    path: UrlPath = Field("/", description="Path of the URL.")
+    headers: Headers = Field((), description="Request headers; a list of values repeats the header.")
+    body: Body = Field("", description="Request body, sent as UTF-8.")
+
+
+class ClientLibraryModel(Model):
+    mtls: Switch = Field(False, description="Mutual TLS by client and service themselves.")
+
+
+class ArmModel(Model):
+    mesh: Annotated[str, word("mesh", KNOWN_MESHES, code="MP2106")] = Field(description="The mesh, or none.")
+    mtls: Annotated[str, word("value of `mtls`", ("off", "strict"))] = Field(
+        "off", description="Mutual TLS between the sidecars."
+    )
+    proxy_concurrency: Annotated[int, whole_between(1, 1024, "`proxy_concurrency`")] = Field(
+        1, description="Proxy worker threads."
+    )
+    access_log: Switch = Field(False, description="Write an access log.")
+    mode: Annotated[str, word("mode", ("http", "tcp"))] = Field("http", description="Whether the proxy parses HTTP.")
+    client_library: ClientLibraryModel | None = Field(None, description="What the application does itself.")
+    envoy: Text | None = Field(None, description="Path of the Envoy binary, relative to the file.")
+    client_bootstrap: Text | None = Field(None, description="Envoy configuration template of the client's sidecar.")
+    server_bootstrap: Text | None = Field(None, description="Envoy configuration template of the service's sidecar.")
+
+
+class CpusModel(Model):
+    generator: list[CpuNumber] = Field(min_length=1, description="CPUs of the load generator.")
+    measured: list[CpuNumber] = Field(min_length=1, description="CPUs of workload and proxies.")
+
+
+class ExperimentModel(Model):
+    """An experiment: arms, load points and rounds on one environment and workload."""
+
+    experiment: Text = Field(description="Name of the experiment.")
+    subject: Subject = Field(description="What may differ between the arms.")
+    environment: Annotated[str, word("environment", ("local",), later=("kubernetes", "netns"))] = Field(
+        "local", description="Where it runs."
+    )
+    cpus: CpusModel | None = Field(None, description="Which CPUs serve what; assigned automatically if left out.")
+    workload: WorkloadModel = Field(
+        default_factory=lambda: WorkloadModel.model_validate({}), description="The measured service."
+    )
+    load: list[LoadPointModel] = Field(min_length=1, max_length=100, description="Offered loads.")
+    design: Annotated[str, word("design", ("interleaved", "continuous"))] = Field(
+        "interleaved", description="Order of measuring."
+    )
+    slice: Annotated[float, duration_between(0.05, 1.0, "`slice`")] | None = Field(
+        None, description="Length of a slice; else a pilot chooses."
+    )
+    rounds: Annotated[int, whole_between(1, 1000, "`rounds`")] = Field(6, description="Fresh deployments of every arm.")
+    seed: Annotated[int, whole_between(0, 2**63 - 1, "`seed`")] = Field(
+        1, description="Seed of every random order and arrival."
+    )
+    arms: dict[ArmName, ArmModel] = Field(min_length=1, max_length=64, description="The compared configurations.")
+    aa: list[Text] = Field([], description="Arms deployed twice, for the noise floor.")
+    objectives: list[ObjectiveText] = Field([], description="Bounds that a gate holds the candidate arms to.")
+    margins: dict[MarginMetric, Margin] = Field({}, description="Relative differences that count as none.")
+    allow_targets: list[Host] = Field([], description="Hosts outside loopback that may be put under load.")

@@ -1,0 +1,198 @@
+"""Rules between the keys of an experiment file: what contradicts what, and what one key requires of another.
+
+They look at the plain data, not at a validated model, and pass over anything of the wrong form: `experiment_model`
+speaks of that. So one reading finds both kinds of problem.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from meshperf.errors import DocumentError
+from meshperf.spec.document import Document, escape
+from meshperf.spec.quantities import CLOSED_HINT, words_hint
+from meshperf.units import parse_duration, parse_fraction
+
+__all__ = ["rule_problems"]
+
+_PROXY_KEYS = ("proxy_concurrency", "access_log", "mode", "envoy", "client_bootstrap", "server_bootstrap")
+
+
+def rule_problems(document: Document) -> list[DocumentError]:
+    """Every broken rule between keys; none if the document is not even a mapping."""
+    data = document.data
+    if not isinstance(data, dict):
+        return []
+    checks: tuple[Callable[[Document, Mapping[str, Any]], Iterator[DocumentError]], ...] = (
+        _load_rules,
+        _generator_rules,
+        _slice_rules,
+        _arm_rules,
+        _baseline_rules,
+        _aa_rules,
+        _workload_rules,
+        _cpu_rules,
+    )
+    return [problem for check in checks for problem in check(document, data)]
+
+
+def _points(data: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    points = data.get("load")
+    for index, point in enumerate(points if isinstance(points, list) else []):
+        if isinstance(point, dict):
+            yield f"/load/{index}", point
+
+
+def _arms(data: Mapping[str, Any]) -> dict[str, Any]:
+    arms = data.get("arms")
+    return arms if isinstance(arms, dict) else {}
+
+
+def _load_rules(document: Document, data: Mapping[str, Any]) -> Iterator[DocumentError]:
+    for pointer, point in _points(data):
+        closed = point.get("arrivals") == "closed"
+        if closed and point.get("rate") is not None:
+            message = "`rate` has no meaning with `arrivals: closed`: the next request follows the last reply"
+            yield document.error("MP2107", message, f"{pointer}/rate", hint=CLOSED_HINT, key=True)
+        elif not closed and point.get("rate") is None:
+            arrivals = point.get("arrivals", "poisson")
+            yield document.error("MP2102", f"`rate` is missing; arrivals are `{arrivals}`", pointer, hint=CLOSED_HINT)
+        if point.get("body") and point.get("method", "GET") in ("GET", "HEAD"):
+            hint = "write `method: POST`, or leave `body` out"
+            message = f"a {point.get('method', 'GET')} request carries no body"
+            yield document.error("MP2107", message, f"{pointer}/body", hint=hint, key=True)
+
+
+def _generator_rules(document: Document, data: Mapping[str, Any]) -> Iterator[DocumentError]:
+    for pointer, point in _points(data):
+        generator = point.get("generator", "meshperf")
+        if generator == "meshperf" or not isinstance(generator, str):
+            continue
+        if data.get("design", "interleaved") != "continuous":
+            message = f"the load generator `{generator}` cannot interleave slices"
+            hint = "write `design: continuous`, or leave `generator` out"
+            yield document.error("MP2107", message, f"{pointer}/generator", hint=hint)
+        message = f"the load generator `{generator}` is not available yet"
+        hint = "leave `generator` out to use meshperf's own"
+        yield document.error("MP2107", message, f"{pointer}/generator", hint=hint)
+
+
+def _slice_rules(document: Document, data: Mapping[str, Any]) -> Iterator[DocumentError]:
+    if data.get("design") == "continuous" and data.get("slice") is not None:
+        hint = "leave `slice` out, or write `design: interleaved`"
+        yield document.error("MP2107", "`design: continuous` has no slices", "/slice", hint=hint, key=True)
+
+
+def _arm_rules(document: Document, data: Mapping[str, Any]) -> Iterator[DocumentError]:
+    for name, arm in _arms(data).items():
+        if not isinstance(arm, dict):
+            continue
+        pointer = f"/arms/{escape(name)}"
+        library = arm.get("client_library")
+        if arm.get("mesh") == "none":
+            for key in _PROXY_KEYS:
+                if arm.get(key) is not None:
+                    message = f"`{key}` is a setting of a proxy, and this arm has no mesh"
+                    yield document.error("MP2107", message, f"{pointer}/{key}", hint="leave it out", key=True)
+            if arm.get("mtls") == "strict":
+                hint = "write `client_library: {mtls: true}` for mutual TLS inside the application"
+                message = "`mtls: strict` needs a mesh, and this arm has none"
+                yield document.error("MP2107", message, f"{pointer}/mtls", hint=hint, key=True)
+            if isinstance(library, dict) and library.get("mtls", False) is False:
+                message = "this client library does nothing, so the arm would be a second baseline"
+                hint = "write `client_library: {mtls: true}`; for a second baseline use `aa`"
+                yield document.error("MP2107", message, f"{pointer}/client_library", hint=hint, key=True)
+        elif library is not None:
+            message = "an arm has a mesh or a client library; both together are not available yet"
+            yield document.error("MP2107", message, f"{pointer}/client_library", hint="make them two arms", key=True)
+        yield from _bootstrap_rules(document, pointer, arm)
+
+
+def _bootstrap_rules(document: Document, pointer: str, arm: Mapping[str, Any]) -> Iterator[DocumentError]:
+    for key in ("client_bootstrap", "server_bootstrap"):
+        given = arm.get(key)
+        if not isinstance(given, str) or not given or "\x00" in given or document.path is None:
+            continue
+        if not (document.path.parent / given).is_file():
+            message = f"there is no file {given}, seen from the folder of this file"
+            yield document.error("MP2001", message, f"{pointer}/{key}")
+
+
+def _baseline_rules(document: Document, data: Mapping[str, Any]) -> Iterator[DocumentError]:
+    arms = {name: arm for name, arm in _arms(data).items() if isinstance(arm, dict)}
+    if len(arms) != len(_arms(data)) or not arms:
+        return
+    bases = [name for name, arm in arms.items() if arm.get("mesh") == "none" and arm.get("client_library") is None]
+    if not bases:
+        hint = "add for example `baseline: {mesh: none}`"
+        yield document.error(
+            "MP2102", "no arm is the baseline: one without mesh and client library", "/arms", hint=hint
+        )
+    for name in bases[1:]:
+        message = f"`{name}` is a second baseline arm beside `{bases[0]}`"
+        hint = f"to deploy the baseline twice, write `aa: [{bases[0]}]`"
+        yield document.error("MP2107", message, f"/arms/{escape(name)}", hint=hint, key=True)
+
+
+def _aa_rules(document: Document, data: Mapping[str, Any]) -> Iterator[DocumentError]:
+    named = data.get("aa")
+    arms = list(_arms(data))
+    seen: set[str] = set()
+    for index, name in enumerate(named if isinstance(named, list) else []):
+        if not isinstance(name, str) or not arms:
+            continue
+        if name not in arms:
+            message = f"`aa` names the unknown arm `{name}`"
+            yield document.error("MP2105", message, f"/aa/{index}", hint=words_hint(name, arms))
+        elif name in seen:
+            yield document.error("MP2107", f"`aa` names the arm `{name}` twice", f"/aa/{index}", hint="keep one")
+        seen.add(name)
+
+
+def _workload_rules(document: Document, data: Mapping[str, Any]) -> Iterator[DocumentError]:
+    workload = data.get("workload")
+    if not isinstance(workload, dict):
+        return
+    if workload.get("busy") is True and workload.get("service_time") is None:
+        message = "`busy` says how the service time is spent, and there is none"
+        yield document.error("MP2107", message, "/workload/busy", hint="add `service_time`", key=True)
+    status = workload.get("status")
+    if isinstance(status, dict):
+        total = sum(share for share in map(_share, status.values()) if share is not None)
+        if total > 1 + 1e-9:
+            message = f"the shares of `status` add up to {total:.4g}, more than all replies"
+            yield document.error("MP2107", message, "/workload/status")
+    stall = workload.get("stall")
+    if isinstance(stall, dict):
+        stop, every = _seconds(stall.get("stop")), _seconds(stall.get("every"))
+        if stop is not None and every is not None and stop >= every:
+            message = "`stop` must be shorter than `every`, or the workload never answers"
+            yield document.error("MP2107", message, "/workload/stall/stop")
+
+
+def _cpu_rules(document: Document, data: Mapping[str, Any]) -> Iterator[DocumentError]:
+    cpus = data.get("cpus")
+    for name, numbers in (cpus if isinstance(cpus, dict) else {}).items():
+        whole = [number for number in numbers if isinstance(number, int)] if isinstance(numbers, list) else []
+        if len(set(whole)) != len(whole):
+            message = f"`{name}` names a CPU twice"
+            yield document.error("MP2107", message, f"/cpus/{escape(name)}", hint="keep one")
+
+
+def _share(value: Any) -> float | None:
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        return None
+    try:
+        return parse_fraction(str(value))
+    except ValueError:
+        return None
+
+
+def _seconds(value: Any) -> float | None:
+    if not isinstance(value, str):
+        return None
+    try:
+        return float(parse_duration(value))
+    except ValueError:
+        return None
