@@ -1,0 +1,115 @@
+"""`meshperf report`: write the report of one experiment again, anywhere."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from meshperf.cli.kept_results import KeptExperiment
+
+__all__ = ["command"]
+
+
+@click.command(name="report")
+@click.argument("reference", metavar="ID|BUNDLE")
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="Folder to write into; default: <experiment>-report here.",
+)
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["html", "md"]),
+    help="Only this form: html is one file, md is report.md and its charts. Default: all, with data as CSV and JSON.",
+)
+def command(reference: str, out: Path | None, form: str | None) -> int:
+    """Write the report of a stored experiment or of a bundle.
+
+    ID is an id of `meshperf list`, or the beginning of one; BUNDLE is a folder or a .zip that `meshperf run` wrote.
+    The paths written are printed, the main one first.
+
+    \b
+    Examples:
+      meshperf report 3f9a
+      meshperf report results/sidecar-cost --out public --format html
+    """
+    from meshperf.cli.kept_results import find
+    from meshperf.errors import UsageError
+
+    kept = find(reference)
+    if not kept.comparisons:
+        raise UsageError(
+            "MP1001",
+            f"there is nothing to report on: {kept.name} was not judged yet ({kept.state})",
+            hint="finish it with `meshperf run FILE --resume DIR`",
+        )
+    folder = Path(f"{_file_name(kept.name)}-report") if out is None else out
+    _refuse_bundle(folder)
+    for path in _write(kept, folder, form):
+        click.echo(str(path))
+    return 0
+
+
+def _write(kept: KeptExperiment, folder: Path, form: str | None) -> list[Path]:
+    import tempfile
+
+    from meshperf.analysis import comparison_from_document
+    from meshperf.report import write
+
+    def into(out: Path) -> tuple[Path, ...]:
+        return write(
+            [comparison_from_document(document) for document in kept.comparisons],
+            [*kept.runs, *kept.excluded],
+            out=out,
+            experiment_text=kept.experiment_text,
+            command=kept.command,
+            facts=kept.facts,
+        )
+
+    if form is None:
+        return list(into(folder))
+    with tempfile.TemporaryDirectory(prefix="meshperf-report-") as scratch:
+        names = [path.relative_to(scratch) for path in into(Path(scratch))]
+        return _copy(Path(scratch), folder, [name for name in names if _belongs(name, form)])
+
+
+def _belongs(name: Path, form: str) -> bool:
+    return name.name == f"report.{form}" or (form == "md" and name.parts[0] == "charts")
+
+
+def _copy(source: Path, folder: Path, names: Iterable[Path]) -> list[Path]:
+    from meshperf.experiment.durable import storage_errors, write_whole
+
+    copied = []
+    for name in names:
+        target = folder / name
+        with storage_errors(target):
+            target.parent.mkdir(parents=True, exist_ok=True)
+        write_whole(target, (source / name).read_bytes())
+        copied.append(target)
+    return copied
+
+
+def _refuse_bundle(folder: Path) -> None:
+    """A bundle lists every file it holds; one more would make `verify` fail."""
+    from meshperf.errors import UsageError
+    from meshperf.experiment.bundle_reading import MANIFEST
+
+    inside = folder.resolve()
+    if any((parent / MANIFEST).is_file() for parent in (inside, *inside.parents)):
+        raise UsageError(
+            "MP1002",
+            f"{folder} lies in a result bundle, whose files are listed and sealed",
+            hint="choose a folder outside it with --out",
+        )
+
+
+def _file_name(name: str) -> str:
+    kept = "".join(c if c.isalnum() or c in "-_." else "-" for c in name).strip("-.")
+    return kept[:80] or "experiment"

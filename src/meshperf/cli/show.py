@@ -1,0 +1,104 @@
+"""`meshperf show`: the verdict of one experiment in the terminal."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from meshperf.cli.kept_results import KeptExperiment
+    from meshperf.spec.records import RunResult
+
+__all__ = ["command"]
+
+
+@click.command(name="show")
+@click.argument("reference", metavar="ID|BUNDLE")
+@click.option(
+    "--json", "as_json", is_flag=True, help="The comparisons and the figures of every run, as one JSON object."
+)
+def command(reference: str, as_json: bool) -> int:
+    """The verdict table of a stored experiment or of a bundle.
+
+    ID is an id of `meshperf list`, or the beginning of one; BUNDLE is a folder or a .zip that `meshperf run` wrote.
+
+    \b
+    Examples:
+      meshperf show 3f9a
+      meshperf show results/sidecar-cost
+      meshperf show sidecar-cost.zip --json | jq '.comparisons[0].metrics'
+    """
+    from meshperf.cli.kept_results import find
+
+    kept = find(reference)
+    if as_json:
+        import json
+
+        click.echo(json.dumps(_document(kept), indent=1, ensure_ascii=False, allow_nan=False))
+        return 0
+    if not kept.comparisons:
+        click.echo(f"{kept.name}: {len(kept.runs)} runs, not judged yet ({kept.state})", err=True)
+        return 0
+    click.echo(_verdicts(kept), nl=False)
+    if kept.state in ("running", "interrupted"):
+        click.echo(f"this bundle is {kept.state}: rounds are missing", err=True)
+    return 0
+
+
+def _verdicts(kept: KeptExperiment) -> str:
+    from rich.console import Console
+
+    from meshperf.analysis import comparison_from_document
+    from meshperf.report import terminal
+
+    console = Console()
+    # Captured and printed by click: rich would end the program by itself, with exit code 1, when a pipe breaks.
+    with console.capture() as captured:
+        for number, document in enumerate(kept.comparisons):
+            if number:
+                console.print()
+            terminal(comparison_from_document(document), console)
+    return captured.get()
+
+
+def _document(kept: KeptExperiment) -> dict[str, Any]:
+    return {
+        "experiment_id": kept.experiment_id,
+        "experiment": kept.name,
+        "state": kept.state,
+        "bundle": str(kept.bundle),
+        "command": kept.command,
+        "comparisons": list(kept.comparisons),
+        "runs": [_run(run, excluded=False) for run in kept.runs] + [_run(run, excluded=True) for run in kept.excluded],
+    }
+
+
+def _run(run: RunResult, *, excluded: bool) -> dict[str, Any]:
+    """A run in figures; the slices stay in its document."""
+    import math
+
+    p50, p90, p99 = (float(value) for value in run.response.quantile([0.5, 0.9, 0.99]))
+    figures = {
+        "p50_s": p50,
+        "p90_s": p90,
+        "p99_s": p99,
+        "mean_s": run.response.mean(),
+        "achieved_rps": run.achieved_rps,
+    }
+    return {
+        "run_id": run.run_id,
+        "resident": run.resident,
+        "round": run.round,
+        "load_point": run.load_point,
+        "attempt": run.attempt,
+        "start_time": run.start_time.isoformat(),
+        "measured_s": run.measured_s,
+        "offered_rps": run.offered_rps,
+        **{name: value if math.isfinite(value) else None for name, value in figures.items()},
+        "ok": run.counts.ok,
+        "offered": run.counts.offered,
+        "validity": run.validity.state.value,
+        "validity_reasons": list(run.validity.reasons),
+        "excluded": excluded,
+    }

@@ -1,0 +1,11 @@
+"""Results kept: experiments, their runs and their comparisons, in one SQLite file of this user.
+
+The store is an index and a second home; the bundle stays the evidence. It knows no bundle: what is to be kept is handed
+to it.
+"""
+
+from meshperf.store.location import default_path
+from meshperf.store.rows import ExperimentRow, RunRow
+from meshperf.store.store import Store
+
+__all__ = ["ExperimentRow", "RunRow", "Store", "default_path"]

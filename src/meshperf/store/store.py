@@ -1,0 +1,184 @@
+"""The store: save an experiment, list what is there, find one by the beginning of its id."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from sqlalchemy import Engine, delete, insert, select
+
+from meshperf import __version__
+from meshperf.errors import UsageError
+from meshperf.spec.experiment import Experiment
+from meshperf.spec.records import Facts, RunResult
+from meshperf.store import tables
+from meshperf.store.connection import connect, store_errors, writing
+from meshperf.store.location import default_path
+from meshperf.store.rows import ExperimentRow, RunRow, experiment_from_row, result_of, row_of, run_from_row
+from meshperf.store.schema import bring_up_to_date
+
+__all__ = ["Store"]
+
+
+class Store:
+    """Results of one user. Several processes may use it at once; a writer waits for another one."""
+
+    def __init__(self, engine: Engine, path: Path) -> None:
+        self._engine = engine
+        self.path = path
+
+    @classmethod
+    def open(cls, path: Path | None = None) -> Self:
+        """Open the store, creating or migrating it first where needed.
+
+        Args:
+            path: its file; None: `MESHPERF_STORE`, else the user's data folder.
+
+        Raises:
+            StorageError: MP5404, not a store, damaged, of a later version, or not accessible; MP5402, no space.
+        """
+        place = default_path() if path is None else path
+        with store_errors(place):
+            place.parent.mkdir(parents=True, exist_ok=True)
+            engine = connect(place)
+            bring_up_to_date(engine, place)
+        return cls(engine, place)
+
+    def close(self) -> None:
+        """Let go of the file. Idempotent."""
+        self._engine.dispose()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def save(
+        self,
+        bundle_path: Path,
+        experiment: Experiment,
+        runs: Sequence[RunResult],
+        comparisons: Sequence[Mapping[str, Any]],
+        *,
+        experiment_id: str | None = None,
+        command: str | None = None,
+        experiment_text: str | None = None,
+        facts: Facts | None = None,
+    ) -> str:
+        """Keep an experiment, in one transaction. Saving the same id again replaces what was there.
+
+        Args:
+            comparisons: documents as in `comparison.json`, one a load point.
+            experiment_id: None: that of the runs.
+
+        Returns:
+            The id it is kept under.
+
+        Raises:
+            ValueError: no id given and none, or several, in the runs.
+            StorageError: MP5404 or MP5402; the store is then as it was before.
+        """
+        identity = _identity(experiment_id, runs)
+        rows = [row_of(identity, run) for run in runs]
+        row = {
+            "experiment_id": identity,
+            "name": experiment.name,
+            "digest": experiment.digest,
+            "bundle": str(bundle_path.resolve()),
+            "saved": datetime.now(UTC).replace(tzinfo=None),
+            "start_time": min((row["start_time"] for row in rows), default=None),
+            "end_time": max((row["end_time"] for row in rows), default=None),
+            "rounds": len({run.round for run in runs}),
+            "arms": list(experiment.arms),
+            "command": command,
+            "experiment_text": experiment_text,
+            "facts": None if facts is None else {name: asdict(fact) for name, fact in facts.items()},
+            "meshperf": __version__,
+        }
+        judged = [
+            {
+                "experiment_id": identity,
+                "load_point": int(document.get("load_point", number)),
+                "document": dict(document),
+            }
+            for number, document in enumerate(comparisons)
+        ]
+        with store_errors(self.path), writing(self._engine) as connection:
+            connection.execute(delete(tables.experiments).where(tables.experiments.c.experiment_id == identity))
+            connection.execute(insert(tables.experiments), row)
+            if rows:
+                connection.execute(insert(tables.runs), rows)
+            if judged:
+                connection.execute(insert(tables.comparisons), judged)
+        return identity
+
+    def experiments(self, *, limit: int | None = None) -> list[ExperimentRow]:
+        """What is kept, last saved first."""
+        table = tables.experiments
+        query = select(table).order_by(table.c.saved.desc(), table.c.experiment_id).limit(limit)
+        with store_errors(self.path), self._engine.connect() as connection:
+            return [experiment_from_row(row) for row in connection.execute(query).mappings()]
+
+    def experiment(self, id_prefix: str) -> ExperimentRow:
+        """The one experiment whose id is, or begins with, `id_prefix`.
+
+        Raises:
+            UsageError: MP1004, none or several do; the hint names the candidates.
+        """
+        column = tables.experiments.c.experiment_id
+        query = select(tables.experiments).where(column.startswith(id_prefix, autoescape=True)).order_by(column)
+        with store_errors(self.path), self._engine.connect() as connection:
+            found = [experiment_from_row(row) for row in connection.execute(query).mappings()]
+        exact = [row for row in found if row.experiment_id == id_prefix]
+        if len(found) == 1 or exact:
+            return (exact or found)[0]
+        if not found:
+            raise UsageError(
+                "MP1004", f"nothing is stored under the id {id_prefix!r}", hint="`meshperf list` shows what is stored"
+            )
+        named = ", ".join(f"{row.experiment_id} ({row.name})" for row in found[:5])
+        more = f" and {len(found) - 5} more" if len(found) > 5 else ""
+        raise UsageError(
+            "MP1004", f"{len(found)} stored ids begin with {id_prefix!r}", hint=f"write more of it: {named}{more}"
+        )
+
+    def runs(self, experiment_id: str) -> list[RunRow]:
+        """The runs of one experiment in figures, by round."""
+        with store_errors(self.path), self._engine.connect() as connection:
+            rows = connection.execute(_runs_of(experiment_id, RunRow.__slots__)).mappings()
+            return [run_from_row(row) for row in rows]
+
+    def results(self, experiment_id: str) -> list[RunResult]:
+        """The runs of one experiment whole, by round."""
+        with store_errors(self.path), self._engine.connect() as connection:
+            documents = connection.execute(_runs_of(experiment_id, ["document"])).scalars()
+            return [result_of(document) for document in documents]
+
+    def comparisons(self, experiment_id: str) -> list[dict[str, Any]]:
+        """The comparison documents of one experiment, by load point."""
+        table = tables.comparisons
+        query = select(table.c.document).where(table.c.experiment_id == experiment_id).order_by(table.c.load_point)
+        with store_errors(self.path), self._engine.connect() as connection:
+            return [dict(document) for document in connection.execute(query).scalars()]
+
+
+def _runs_of(experiment_id: str, columns: Sequence[str]) -> Any:
+    table = tables.runs
+    order = (table.c.load_point, table.c.round, table.c.group, table.c.arm, table.c.twin, table.c.run_id)
+    return select(*(table.c[name] for name in columns)).where(table.c.experiment_id == experiment_id).order_by(*order)
+
+
+def _identity(given: str | None, runs: Sequence[RunResult]) -> str:
+    if given is not None:
+        return given
+    found = {run.experiment_id for run in runs}
+    if len(found) != 1:
+        raise ValueError(f"runs of exactly one experiment are saved together, found {sorted(found)}")
+    return found.pop()
