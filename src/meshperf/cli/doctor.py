@@ -12,7 +12,7 @@ __all__ = ["command"]
     epilog="Examples:  meshperf doctor   ·   meshperf doctor --no-measure --json",
 )
 @click.option("--no-measure", is_flag=True, help="Only look at what is installed; takes a second.")
-@click.option("--rate", type=float, default=500.0, show_default=True, help="Offered requests per second of the A/A test.")
+@click.option("--rate", type=float, default=500.0, show_default=True, help="Offered rate of the A/A test [1/s].")
 @click.option("--json", "as_json", is_flag=True, help="Print everything as JSON.")
 def command(no_measure: bool, rate: float, as_json: bool) -> int:
     """Look at this machine before believing a measurement made on it.

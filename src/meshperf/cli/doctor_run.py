@@ -147,7 +147,7 @@ def _noise_findings(noise: NoiseReading) -> Sequence[Finding]:
         Finding(
             what=guard.guard.replace("_", " "),
             state="ok" if guard.outcome == "ok" else "noisy",
-            detail=f"{guard.value:.3g} {guard.unit}" if guard.value is not None else f"unavailable: {guard.unavailable}",
+            detail=f"unavailable: {guard.unavailable}" if guard.value is None else f"{guard.value:.3g} {guard.unit}",
             unlocks=f"warns above {guard.warn_above:g}" if guard.warn_above is not None else "",
         )
         for guard in guards

@@ -9,15 +9,18 @@ import click
 
 __all__ = ["command"]
 
+_ARRIVALS = ["closed", "constant", "poisson"]
+_WAITS = ["auto", "sleep", "hybrid", "spin"]
+
 
 def _options(function: Callable[..., int]) -> Callable[..., int]:
     """Every option of the verb, in the order of its help."""
     options = [
         click.option("--rate", type=float, help="Offered requests per second (open loop)."),
-        click.option("--arrivals", type=click.Choice(["closed", "constant", "poisson"]), help="Default: constant with --rate, else closed."),
+        click.option("--arrivals", type=click.Choice(_ARRIVALS), help="Default: constant with --rate, else closed."),
         click.option("--connections", type=click.IntRange(1, 65000), default=16, show_default=True),
         click.option("--duration", default="10s", show_default=True, help="Counted time, with its unit."),
-        click.option("--warmup", default="1s", show_default=True, help="Sent before it on the same connections, not counted."),
+        click.option("--warmup", default="1s", show_default=True, help="Sent before it, not counted."),
         click.option("--protocol", type=click.Choice(["http1"]), default="http1", show_default=True),
         click.option("--method", default="GET", show_default=True),
         click.option("--header", "headers", multiple=True, metavar="'NAME: VALUE'", help="May be repeated."),
@@ -30,9 +33,9 @@ def _options(function: Callable[..., int]) -> Callable[..., int]:
         click.option("--server-identity", metavar="SPIFFE-ID", help="URI name the server's certificate must carry."),
         click.option("--insecure", is_flag=True, help="Do not verify the server's certificate."),
         click.option("--workers", type=click.IntRange(1, 64), default=1, show_default=True, help="Generator threads."),
-        click.option("--wait", type=click.Choice(["auto", "sleep", "hybrid", "spin"]), default="auto", show_default=True),
+        click.option("--wait", type=click.Choice(_WAITS), default="auto", show_default=True),
         click.option("--seed", type=int, default=1, show_default=True),
-        click.option("--allow-target", "allowed", multiple=True, metavar="HOST", help="Allow load to a host outside loopback."),
+        click.option("--allow-target", "allowed", multiple=True, metavar="HOST", help="Allow a host outside loopback."),
         click.option("--json", "as_json", is_flag=True, help="Print one SMP result document."),
     ]  # fmt: skip
     for option in reversed(options):

@@ -68,5 +68,9 @@ def resolution(*, state_dir: Path, rate: float, rounds: int = 3, duration_s: flo
         margins=experiment.margins,
         aa=experiment.aa,
     )
-    reasons = [f"{run.run_id}: {run.validity.state.value}: {'; '.join(run.validity.reasons)}" for run in runs if not run.validity.ok]
+    reasons = [
+        f"{run.run_id}: {run.validity.state.value}: {'; '.join(run.validity.reasons)}"
+        for run in runs
+        if not run.validity.ok
+    ]
     return Resolution(floors=comparisons[0].noise_floors, reasons=reasons)

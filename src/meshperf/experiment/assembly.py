@@ -1,7 +1,7 @@
 """Make result records out of what was recorded: one run for each resident of a round at one load point.
 
-Nothing is measured here. The run's histogram is the exact sum of its slices', counts are sums, and the CPU time of each
-component is the difference of its clock over each slice, so that anybody can derive every figure again from the document.
+Nothing is measured here. The run's histogram is the exact sum of its slices', counts are sums, and the CPU time of
+each component is the difference of its clock over each slice, so that anybody can derive every figure again.
 """
 
 from __future__ import annotations

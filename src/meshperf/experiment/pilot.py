@@ -1,13 +1,13 @@
 """The pilot: how long a slice should be on this machine, and what the experiment will be able to resolve.
 
-What it decides: the slice length, when the file leaves it open. It runs a few seconds of continuous load on the baseline
-and one candidate, cut into short stretches, and looks at how the median wanders (Allan variance): shorter slices let the
-arms meet before the machine's mood changes, longer ones waste less on lead-in and guard.
+What it decides: the slice length, when the file leaves it open. It runs a few seconds of continuous load on the
+baseline and one candidate, cut into short stretches, and looks at how the median wanders (Allan variance): shorter
+slices let the arms meet before the machine's mood changes, longer ones waste less on lead-in and guard.
 
     cost(L) = (L + lead-in + guard) · Allan variance of the log median of stretches of length L
 
-It takes the shortest length within 15 % of the least cost. Source of rule and figures: the interleaving study in
-docs/concepts/interleaving.md; the predicted half-width there was 1.4 to 1.7 times too wide, so it errs to the safe side.
+It takes the shortest length within 15 % of the least cost. The rule comes from the study that
+docs/concepts/interleaving.md sums up; the predicted half-width there was 1.4 to 1.7 times too wide: safe.
 
 What it assumes: the noise of the pilot's seconds is like that of the experiment. What it refuses: lengths below 50 ms
 (start-up of a slice would colour it) or with fewer than 25 requests.
@@ -103,7 +103,7 @@ def choose_slice(recordings: Sequence[PhaseRecording], point: LoadPoint, *, budg
         slice_s=length,
         predicted_half_width=half_width,
         cost_by_length=tuple(costs),
-        reason=f"shortest length within 15 % of the least cost, {len(recordings)} stretches of {STRETCH_S * 1e3:.0f} ms",
+        reason=f"shortest within 15 % of the least cost, {len(recordings)} stretches of {STRETCH_S * 1e3:.0f} ms",
     )
 
 

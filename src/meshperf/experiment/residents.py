@@ -1,4 +1,4 @@
-"""Deploy the residents of one round: workload and mesh of each, in the plan's random order, and try out their claims."""
+"""Deploy the residents of one round: workload and mesh of each, in the plan's random order."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The run loop: every round of the plan, deployed afresh, measured, written at once; broken rounds kept apart and redone.
+"""The run loop: every round of the plan deployed afresh, measured, written at once; broken rounds kept and redone.
 
 What it decides: when a round counts. A round counts when all its residents were measured, every claim held before and
 after, and no guard on the environment was violated; then all its runs are appended to the bundle together. Any other

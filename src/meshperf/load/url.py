@@ -90,7 +90,8 @@ def _system_authorities() -> str:
     for path in (paths.cafile, paths.openssl_cafile):
         if path and Path(path).is_file():
             return Path(path).read_text(encoding="utf-8", errors="replace")
-    raise UsageError("MP1001", "this system has no file of trusted certificates", hint="name one with --ca, or --insecure")
+    hint = "name one with --ca, or use --insecure"
+    raise UsageError("MP1001", "this system has no file of trusted certificates", hint=hint)
 
 
 def _resolve(host: str, port: int) -> tuple[str, int]:
