@@ -8,6 +8,7 @@ Nothing here starts a process or reads a file (but the packaged rules), so whoev
 
 from __future__ import annotations
 
+import math
 import statistics
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -169,7 +170,8 @@ def _metrics(
     """Every metric of one pair; Holm runs over the primary family of a candidate against its baseline."""
     series = {metric: series_of(paired, metric) for metric in METRICS}
     family = PRIMARY_FAMILY if judged.primary else ()
-    adjusted = holm({metric: t_test_p(series[metric].log_ratios) for metric in family})
+    p_values = {metric: t_test_p(series[metric].log_ratios) for metric in family}
+    adjusted = holm({metric: p for metric, p in p_values.items() if math.isfinite(p)})
     for metric, found in series.items():
         judgement = judge(
             found,

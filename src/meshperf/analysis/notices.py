@@ -46,7 +46,7 @@ def general_warnings(
             Warning(
                 kind=WarningKind.FEW_ROUNDS,
                 text=f"Only {fewest} round(s) count for some figures; {consequence}.",
-                figures={"rounds": fewest, "wanted": COMPANION_ROUNDS},
+                figures={"rounds": float(fewest), "wanted": float(COMPANION_ROUNDS)},
             )
         )
     if any(run.design.pilot for run in runs):
