@@ -17,7 +17,8 @@ from meshperf.environments import processes
 from meshperf.environments.local import LocalSite
 from meshperf.environments.probes import file_ready, tcp_ready
 from meshperf.environments.site import Process, ProcessSpec
-from meshperf.errors import DeploymentError, StorageError
+from meshperf.errors import CaptureError, DeploymentError, StorageError
+from meshperf.telemetry.process import process_cpu_s
 
 SLEEP = "import time; time.sleep(600)"
 
@@ -246,3 +247,38 @@ def test_facts_hold_the_host_and_the_cpu_plan(site: LocalSite) -> None:
     assert facts["host.kernel"].value == os.uname().release
     assert facts["host.cpus.generator"].value == ",".join(map(str, site.cpus.cpus_for("generator")))
     assert facts["host.cpus.generator_shared"].value == site.cpus.generator_shared
+
+
+def test_processes_end_with_a_supervisor_that_was_killed_and_check_says_so(site: LocalSite) -> None:
+    process = site.start(spec(SLEEP))
+    assert site._supervision is not None
+    os.kill(site._supervision.pid, signal.SIGKILL)
+    assert eventually(lambda: not alive(process), 2.0)
+    with pytest.raises(CaptureError, match="supervisor") as caught:
+        site.check()
+    assert caught.value.code == "MP5202"
+
+
+def test_a_supervisor_with_nothing_to_do_uses_no_cpu(site: LocalSite) -> None:
+    site.start(spec(SLEEP))
+    assert site._supervision is not None
+    before = process_cpu_s(site._supervision.pid)
+    time.sleep(0.3)  # the interval itself, not a wait for something
+    assert process_cpu_s(site._supervision.pid) - before < 0.005
+
+
+def test_an_exception_in_the_middle_of_an_answer_does_not_mix_up_later_ones(site: LocalSite) -> None:
+    supervision = site._supervision
+    assert supervision is not None
+    process = site.start(spec(SLEEP))
+    with pytest.raises(CaptureError, match="no answer in time"):
+        supervision._ask("list", within_s=-1.0)
+    assert [child.pid for child in supervision.children()] == [process.pid]
+    site.check()
+
+
+def test_a_command_that_makes_no_sense_is_answered_with_an_error(site: LocalSite) -> None:
+    supervision = site._supervision
+    assert supervision is not None
+    assert "unknown command" in supervision._ask("dance")["error"]
+    assert supervision._ask("ping")["pid"] == supervision.pid

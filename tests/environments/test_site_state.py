@@ -70,8 +70,11 @@ def hold_a_site(state: Path) -> tuple[subprocess.Popen[str], list[int], Path]:
 
 
 def asked_to_end(pid: int) -> bool:
-    """Whether TERM waits to be delivered to a stopped process."""
-    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    """Whether TERM waits to be delivered to a stopped process; one that is gone already was killed after it."""
+    try:
+        lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    except (FileNotFoundError, ProcessLookupError):
+        return True
     pending = next(line.split()[1] for line in lines if line.startswith("ShdPnd"))
     return bool(int(pending, 16) & 1 << (signal.SIGTERM - 1))
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from meshperf.spec.records import GuardReading, NoiseReading, WarningKind
-from meshperf.telemetry.guards import noise_guards
+from meshperf.telemetry.guards import INVALIDATING, noise_guards
 
 QUIET: dict[str, float] = {
     "steal_share": 0.0,
@@ -29,7 +29,7 @@ def guard(name: str, *readings: NoiseReading, **more: float) -> GuardReading:
 def test_a_quiet_machine_passes_all_guards_without_a_warning() -> None:
     guards, warnings = noise_guards([reading()])
     assert {each.guard: each.outcome for each in guards} == dict.fromkeys(
-        ("steal", "background-cpu", "clock-step", "cpu-pressure"), "ok"
+        ("steal", "background_cpu", "clock_step", "cpu_pressure"), "ok"
     )
     assert warnings == ()
 
@@ -41,16 +41,16 @@ def test_a_quiet_machine_passes_all_guards_without_a_warning() -> None:
         ("steal", "steal_share", 0.011, "warn"),
         ("steal", "steal_share", 0.05, "warn"),
         ("steal", "steal_share", 0.051, "invalid"),
-        ("background-cpu", "foreign_cpu_share", 0.05, "ok"),
-        ("background-cpu", "foreign_cpu_share", 0.06, "warn"),
-        ("background-cpu", "foreign_cpu_share", 0.21, "invalid"),
-        ("clock-step", "clock_step_s", 0.010, "ok"),
-        ("clock-step", "clock_step_s", -0.011, "warn"),
-        ("clock-step", "clock_step_s", -0.101, "invalid"),
-        ("clock-step", "clock_step_s", 0.101, "invalid"),
-        ("cpu-pressure", "cpu_pressure_share", 0.10, "ok"),
-        ("cpu-pressure", "cpu_pressure_share", 0.11, "warn"),
-        ("cpu-pressure", "cpu_pressure_share", 1.0, "warn"),
+        ("background_cpu", "foreign_cpu_share", 0.05, "ok"),
+        ("background_cpu", "foreign_cpu_share", 0.06, "warn"),
+        ("background_cpu", "foreign_cpu_share", 0.21, "invalid"),
+        ("clock_step", "clock_step_s", 0.010, "ok"),
+        ("clock_step", "clock_step_s", -0.011, "warn"),
+        ("clock_step", "clock_step_s", -0.101, "invalid"),
+        ("clock_step", "clock_step_s", 0.101, "invalid"),
+        ("cpu_pressure", "cpu_pressure_share", 0.10, "ok"),
+        ("cpu_pressure", "cpu_pressure_share", 0.11, "warn"),
+        ("cpu_pressure", "cpu_pressure_share", 1.0, "warn"),
     ],
 )
 def test_each_threshold_is_where_the_reference_puts_it(name: str, field: str, value: float, outcome: str) -> None:
@@ -59,10 +59,16 @@ def test_each_threshold_is_where_the_reference_puts_it(name: str, field: str, va
     assert found.value == abs(value)
 
 
+def test_the_guards_that_can_invalidate_are_named_for_the_experiment() -> None:
+    worst = reading(steal_share=1.0, foreign_cpu_share=1.0, clock_step_s=9.0, cpu_pressure_share=1.0)
+    assert {each.guard for each in noise_guards([worst])[0] if each.outcome == "invalid"} == INVALIDATING
+    assert {"steal", "background_cpu", "clock_step"} == INVALIDATING
+
+
 def test_pressure_is_judged_above_the_level_the_experiment_has_by_itself() -> None:
-    assert guard("cpu-pressure", reading(cpu_pressure_share=0.75), pressure_level=0.7).outcome == "ok"
-    assert guard("cpu-pressure", reading(cpu_pressure_share=0.85), pressure_level=0.7).outcome == "warn"
-    assert guard("cpu-pressure", reading(cpu_pressure_share=1.0), pressure_level=0.7).invalid_above is None
+    assert guard("cpu_pressure", reading(cpu_pressure_share=0.75), pressure_level=0.7).outcome == "ok"
+    assert guard("cpu_pressure", reading(cpu_pressure_share=0.85), pressure_level=0.7).outcome == "warn"
+    assert guard("cpu_pressure", reading(cpu_pressure_share=1.0), pressure_level=0.7).invalid_above is None
 
 
 def test_the_worst_reading_counts_and_not_the_mean() -> None:

@@ -1,5 +1,8 @@
 """Where an experiment runs: local processes now, with facts about the host."""
 
+from meshperf.environments.host_facts import HostReader
+from meshperf.environments.local import LocalSite
 from meshperf.environments.site import CpuPlan, Process, ProcessSpec, Site
+from meshperf.environments.site_state import sweep
 
-__all__ = ["CpuPlan", "Process", "ProcessSpec", "Site"]
+__all__ = ["CpuPlan", "HostReader", "LocalSite", "Process", "ProcessSpec", "Site", "sweep"]

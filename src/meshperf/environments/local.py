@@ -217,7 +217,7 @@ class LocalSite:
         self._closed = True
         atexit.unregister(self.close)
         if stuck:
-            raise CaptureError("MP5202", f"{len(stuck)} processes could not be ended: {sorted(pid for pid, _ in stuck)}")
+            raise CaptureError("MP5202", f"processes that could not be ended: {sorted(pid for pid, _ in stuck)}")
 
     def _end_processes(self, supervision: Supervision) -> set[processes.Identity]:
         try:

@@ -152,7 +152,7 @@ class Warning:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GuardReading:
-    """A rule on an environment variable that was declared before the run. `outcome`: ok, warn or invalid."""
+    """A rule on an environment variable, declared before the run. `outcome`: ok, warn, invalid or unavailable."""
 
     guard: str
     value: float | None

@@ -5,9 +5,9 @@ Thresholds and why they are where they are:
 | guard | source | warn above | invalid above | why |
 |---|---|---|---|---|
 | steal | /proc/stat | 1 % | 5 % | the host took the core away: time that no arm spent is in its latencies |
-| background-cpu | node CPU minus ours | 5 % | 20 % | strangers queue in front of measured processes |
-| clock-step | realtime minus monotonic | 10 ms | 100 ms | durations stay right, times of day do not |
-| cpu-pressure | PSI `some` | 10 % above level, again above 50 % | never | see below |
+| background_cpu | node CPU minus ours | 5 % | 20 % | strangers queue in front of measured processes |
+| clock_step | realtime minus monotonic | 10 ms | 100 ms | durations stay right, times of day do not |
+| cpu_pressure | PSI `some` | 10 % above level, again above 50 % | never | see below |
 
 Why pressure never invalidates: `some` is the share of time in which any task waited for a core. On a small machine an
 experiment that puts application, sidecars and generator on two cores makes its own tasks wait, on purpose, and reads 50
@@ -24,7 +24,7 @@ from dataclasses import dataclass
 
 from meshperf.spec.records import GuardReading, NoiseReading, Warning, WarningKind
 
-__all__ = ["noise_guards"]
+__all__ = ["INVALIDATING", "noise_guards"]
 
 PRESSURE_ABOVE_LEVEL = 0.10
 PRESSURE_HIGH = 0.50
@@ -53,7 +53,7 @@ _RULES = (
         says="the hypervisor took away {value:.1%} of the CPU time; other guests of the host disturb the measurement",
     ),
     _Rule(
-        guard="background-cpu",
+        guard="background_cpu",
         field="foreign_cpu_share",
         unit="1",
         warn_above=0.05,
@@ -62,7 +62,7 @@ _RULES = (
         says="processes outside the experiment used {value:.1%} of the CPU time; stop them or measure when it is quiet",
     ),
     _Rule(
-        guard="clock-step",
+        guard="clock_step",
         field="clock_step_s",
         unit="s",
         warn_above=0.010,
@@ -71,6 +71,9 @@ _RULES = (
         says="the wall clock was set by {value:.3f} s during the measurement; times of day in the result are off",
     ),
 )
+
+INVALIDATING = frozenset(rule.guard for rule in _RULES if rule.invalid_above is not None)
+"""Names of the guards that can make a run invalid; the experiment redoes such a round."""
 
 
 def noise_guards(
@@ -86,7 +89,7 @@ def noise_guards(
         One reading for every guard, and a warning for each that is not ok.
     """
     pressure = _Rule(
-        guard="cpu-pressure",
+        guard="cpu_pressure",
         field="cpu_pressure_share",
         unit="1",
         warn_above=min(pressure_level + PRESSURE_ABOVE_LEVEL, 1.0),
