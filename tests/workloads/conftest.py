@@ -7,6 +7,7 @@ import datetime
 import json
 import select
 import subprocess
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -63,6 +64,16 @@ def start() -> Iterator[Start]:
             )
 
         yield starter
+
+
+def poll(condition: Callable[[], bool], within_s: float = 3.0) -> bool:
+    """Whether the condition comes true in time."""
+    deadline = time.monotonic() + within_s
+    while not condition():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.005)
+    return True
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -58,7 +58,8 @@ pub struct Connection {
     parse_from: usize,
     head: Option<Head>,
     reply: Reply,
-    status: u16,
+    /// Of the reply that was not counted yet.
+    status: Option<u16>,
     closes: bool,
     own: Vec<u8>,
 }
@@ -79,7 +80,7 @@ impl Connection {
             parse_from: 0,
             head: None,
             reply: Reply::NONE,
-            status: 0,
+            status: None,
             closes: false,
             own: Vec::new(),
         }
@@ -137,8 +138,11 @@ impl Connection {
                 },
                 Phase::Serving => return Ok(Step::Socket),
                 Phase::Replying => {
+                    // Counted first: a client that has its reply must find it counted.
+                    if let Some(status) = self.status.take() {
+                        service.counters.answered(status);
+                    }
                     self.write_reply(service)?;
-                    service.counters.answered(self.status);
                     if self.closes {
                         return Ok(self.linger());
                     }
@@ -221,7 +225,7 @@ impl Connection {
                 "application/json",
                 &json,
             );
-            self.status = 200;
+            self.status = Some(200);
         }
     }
 
@@ -233,7 +237,9 @@ impl Connection {
         if head.route == Route::WhoAmI {
             return None;
         }
-        (self.reply, self.status) = service.echo(&head, &mut self.own);
+        let (reply, status) = service.echo(&head, &mut self.own);
+        self.reply = reply;
+        self.status = Some(status);
         let due = service.serve();
         if due.is_some() {
             self.phase = Phase::Serving;
@@ -256,7 +262,7 @@ impl Connection {
             "text/plain",
             reason,
         );
-        self.status = status;
+        self.status = Some(status);
         self.closes = true;
         self.phase = Phase::Replying;
     }

@@ -7,6 +7,8 @@
 mod admin;
 mod body;
 mod connection;
+#[cfg(test)]
+mod connection_tests;
 mod counters;
 mod failure;
 mod http1;

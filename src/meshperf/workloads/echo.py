@@ -1,7 +1,7 @@
 """Start one echo service: from the experiment's `Workload` record to a process that answers.
 
-The command line is the whole configuration, so the process list of a machine shows what was measured. Every option is in
-`docs/reference/workload.md`.
+The command line is the whole configuration, so the process list of a machine shows what was measured. Every option is
+in `docs/reference/workload.md`.
 """
 
 from __future__ import annotations
