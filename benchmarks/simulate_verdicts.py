@@ -61,7 +61,7 @@ def coverage(seed: int, experiments: int) -> Table:
     }
     for name, (metric, settings) in cases.items():
         for rounds in (6, 10):
-            simulation = _simulation(1.1, rounds=rounds, run_sd=0.05, requests=500, **settings)
+            simulation = _simulation(1.1, **{"rounds": rounds, "run_sd": 0.05, "requests": 500, **settings})
             truth = 1.0 if metric == "cpu_per_request" else 1.1
             found = [_metric(c, metric) for c in _comparisons(simulation, seed, experiments)]
             t = [m.ratio for m in found]

@@ -38,7 +38,7 @@ HOST = {
     "load.rate": 500.0,
     "load.connections": 16,
     "load.generator": "meshperf",
-    "load.version": "0.1.0",
+    "load.generator_version": "0.1.0",
     "load.latency_origin": "intended",
     "load.warmup_s": 1.0,
     "load.duration_s": 5.0,

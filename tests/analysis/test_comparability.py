@@ -160,3 +160,16 @@ def test_a_single_run_is_indicative_and_no_run_is_not_comparable():
 
 def test_a_pilot_is_at_most_indicative():
     assert _judge(_runs("baseline", pilot=True), _runs("envoy", pilot=True)).grade == "D"
+
+
+def test_the_facts_a_real_machine_reports_as_it_goes_do_not_part_its_rounds():
+    def measured(arm, number):
+        now = {
+            "host.memory_available_bytes_now": number * 10**8,
+            "host.mhz_now": 2000 + number,
+            "design.slice_s": 0.1 * number,
+        }
+        return constant_run(1e-3, arm=arm, round=number, facts=_facts(BARE if arm == "baseline" else ENVOY, **now))
+
+    sides = [[measured(arm, number) for number in (1, 2, 3)] for arm in ("baseline", "envoy")]
+    assert _judge(*sides).grade == "A"
