@@ -1,0 +1,169 @@
+"""The native engine: turns plans into recordings with `meshperf._native`, and only here.
+
+What it decides: nothing about measuring; it converts plans to JSON, dicts to records, and the engine's errors to those of
+`meshperf.errors`, each with a hint. A missing engine is a missing prerequisite, found when a session is opened and not
+when this module is imported.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
+from types import ModuleType, TracebackType
+from typing import Any
+
+from meshperf.errors import CaptureError, MeshperfError, PrerequisiteError, TargetError, UsageError
+from meshperf.histograms import Histogram
+from meshperf.load.plan import Phase, SessionPlan, Target
+from meshperf.load.recording import ConnectionFacts, PhaseRecording, Progress, SessionRecording
+from meshperf.spec.records import Counts
+
+__all__ = ["NativeSession"]
+
+_HINTS = {
+    "MP5301": "check that the service runs and listens at this address",
+    "MP5302": "the port may belong to something else, or expect TLS: check the address and the scheme (http or https)",
+    "MP5303": "check that the target speaks TLS here, the CA, the expected identity, and that the target accepts our "
+    "certificate",
+    "MP3005": "this kernel or the limits of this process (`ulimit -n`) do not allow what the plan needs",
+}
+
+_HISTOGRAMS = ("response", "service", "failed", "lead_in", "pacing_error", "client_delay")
+
+
+def _engine() -> ModuleType:
+    try:
+        from meshperf import _native
+    except ImportError as missing:
+        raise PrerequisiteError(
+            "MP3003",
+            f"the compiled engine cannot be loaded: {missing}",
+            hint="install a wheel of meshperf, or build the engine from source with `make native`",
+        ) from missing
+    return _native
+
+
+class NativeSession:
+    """Warm connections to all targets of a plan, over which phases of load run as often as asked.
+
+    A session belongs to one process and is used by one thread at a time; only `stop` may come from another thread.
+    Anything else is a `RuntimeError`, also using it after `close`.
+    """
+
+    name = "meshperf"
+
+    def __init__(self, session: Any, engine: ModuleType) -> None:
+        self._session = session
+        self._engine = engine
+
+    @classmethod
+    def open(cls, plan: SessionPlan) -> NativeSession:
+        """Open all connections of all targets; they stay open until `close`.
+
+        Raises:
+            PrerequisiteError: MP3003, the compiled engine is not installed; MP3005, the system refuses what is needed.
+            TargetError: MP5301, a target cannot be reached; MP5303, the TLS handshake with it failed.
+            UsageError: MP1001, the plan makes no sense.
+        """
+        engine = _engine()
+        try:
+            return cls(engine.Session(_plan_json(plan)), engine)
+        except engine.EngineError as failure:
+            raise _translated(failure) from failure
+        except ValueError as failure:
+            raise UsageError("MP1001", str(failure)) from failure
+
+    def run(
+        self,
+        phases: Sequence[Phase],
+        *,
+        on_progress: Callable[[Progress], None] | None = None,
+        interval_s: float = 0.25,
+    ) -> SessionRecording:
+        """Run phases one after another.
+
+        After Ctrl-C or `stop` the recording holds what was measured until then and is marked `interrupted`; the
+        KeyboardInterrupt is not raised, so that nothing is lost, and the caller decides.
+
+        Args:
+            phases: at least none; each names one of the plan's targets.
+            on_progress: called from this thread about every `interval_s`; an exception it raises stops the run and
+                comes out of here once the workers have stopped.
+            interval_s: seconds between two calls.
+
+        Raises:
+            TargetError: MP5302, the target's very first reply is not HTTP/1.1; MP5303, it refused our certificate.
+            UsageError: MP1001, a phase makes no sense.
+            CaptureError: MP5202, the engine failed.
+        """
+        callback = None
+        if on_progress is not None:
+
+            def callback(seen: Mapping[str, Any]) -> None:
+                on_progress(Progress(**{**seen, "response": Histogram.from_bytes(seen["response"])}))
+
+        try:
+            recorded = self._session.run(json.dumps([asdict(phase) for phase in phases]), callback, interval_s)
+        except self._engine.EngineError as failure:
+            raise _translated(failure) from failure
+        return SessionRecording(
+            phases=tuple(_phase(phase) for phase in recorded.pop("phases")),
+            connections=tuple(_connections(facts) for facts in recorded.pop("connections")),
+            worker_tids=tuple(recorded.pop("worker_tids")),
+            build=self._engine.build_profile(),
+            engine_version=self._engine.version(),
+            **recorded,
+        )
+
+    def stop(self) -> None:
+        """End the run under way, from any thread. It returns its partial recording, marked `interrupted`."""
+        self._session.stop()
+
+    def close(self) -> None:
+        """Close all connections. Closing twice is fine."""
+        self._session.close()
+
+    def __enter__(self) -> NativeSession:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def _plan_json(plan: SessionPlan) -> str:
+    document = asdict(plan)
+    document["targets"] = [_target(target) for target in plan.targets]
+    document["clocks"] = dict(plan.clocks)
+    return json.dumps(document)
+
+
+def _target(target: Target) -> dict[str, Any]:
+    # JSON has no bytes: Latin-1 maps each byte to one character and back.
+    return {**asdict(target), "body": target.body.decode("latin-1")}
+
+
+def _phase(recorded: Mapping[str, Any]) -> PhaseRecording:
+    fields = {**recorded, **{name: Histogram.from_bytes(recorded[name]) for name in _HISTOGRAMS}}
+    fields["counts"] = Counts(**recorded["counts"])
+    fields["lead_in_counts"] = Counts(**recorded["lead_in_counts"])
+    return PhaseRecording(**fields)
+
+
+def _connections(recorded: Mapping[str, Any]) -> ConnectionFacts:
+    return ConnectionFacts(**{**recorded, "handshake": Histogram.from_bytes(recorded["handshake"])})
+
+
+def _translated(failure: Exception) -> MeshperfError:
+    """The engine's `(code, message)` as the error class that the code belongs to."""
+    code, message = failure.args
+    kinds: dict[str, type[MeshperfError]] = {
+        "MP1": UsageError,
+        "MP3": PrerequisiteError,
+        "MP52": CaptureError,
+        "MP53": TargetError,
+    }
+    kind = next(kinds[prefix] for prefix in (code[:4], code[:3]) if prefix in kinds)
+    return kind(code, message, hint=_HINTS.get(code))
