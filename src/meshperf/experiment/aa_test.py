@@ -14,8 +14,9 @@ from meshperf.environments.local import LocalSite
 from meshperf.experiment.conditions import round_facts
 from meshperf.experiment.pilot import default_slice
 from meshperf.experiment.plan import make_plan
-from meshperf.experiment.rounds import run_round
+from meshperf.experiment.rounds import RoundTask, run_round
 from meshperf.spec.experiment import Arm, Experiment, LoadPoint
+from meshperf.spec.records import RunResult
 
 __all__ = ["Resolution", "resolution"]
 
@@ -45,22 +46,17 @@ def resolution(*, state_dir: Path, rate: float, rounds: int = 3, duration_s: flo
         arms={"baseline": Arm(name="baseline", mesh="none")},
         aa=("baseline",),
     )
-    runs = []
+    runs: list[RunResult] = []
     for round_plan in make_plan(experiment).rounds:
         with LocalSite.open("aa-test", None, state_dir) as site:
-            runs += run_round(
-                site,
-                round_plan,
-                experiment,
+            task = RoundTask(
+                experiment=experiment,
                 experiment_id="aa-test",
-                attempt=0,
-                pilot=False,
+                plan=round_plan,
                 slice_s=experiment.slice_s,
                 facts=round_facts(site, experiment),
-                with_control=False,
-                note=lambda text: None,
-                on_progress=lambda stage, progress: None,
             )
+            runs += run_round(site, task)
     comparisons = analysis.compare(
         runs,
         baseline=experiment.baseline,

@@ -18,15 +18,8 @@ from meshperf.workloads import executable
 
 __all__ = ["load_facts", "refuse_changed_facts", "round_facts", "workload_facts"]
 
-_VOLATILE = (
-    "host.load",
-    "host.memory_available",
-    "host.frequency",
-    "host.memory_used",
-    "host.uptime",
-    "host.cgroup_memory",
-)
-"""Prefixes of host facts that change from minute to minute; recorded, never compared with the bundle's."""
+_MOMENTARY = "_now"
+"""Ending of facts that change from minute to minute; recorded, never compared with the bundle's."""
 
 
 def round_facts(site: Site, experiment: Experiment) -> Facts:
@@ -99,7 +92,7 @@ def refuse_changed_facts(recorded: Facts, now: Facts) -> None:
         and before.known
         and now[name].known
         and before.value != now[name].value
-        and not name.startswith(_VOLATILE)
+        and not name.endswith(_MOMENTARY)
     ]
     if changed:
         raise ComparisonError(

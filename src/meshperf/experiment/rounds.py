@@ -3,147 +3,152 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 
-from meshperf.environments import LocalSite
+from meshperf.environments.local import LocalSite
 from meshperf.experiment.assembly import RoundContext, assemble_run, tls_facts
 from meshperf.experiment.conditions import load_facts
-from meshperf.experiment.measuring import Measured, measure
+from meshperf.experiment.measuring import Measured, Watcher, measure
 from meshperf.experiment.plan import GUARD_S, LEAD_IN_S, RoundPlan
 from meshperf.experiment.residents import Deployed, deploy_round, require_claims
-from meshperf.load.recording import Progress
 from meshperf.spec.experiment import Experiment
-from meshperf.spec.records import Claim, DesignLabels, Fact, Facts, RunResult
+from meshperf.spec.records import Claim, DesignLabels, Facts, RunResult
 from meshperf.telemetry import noise_guards
 
-__all__ = ["run_id", "run_round"]
+__all__ = ["RoundTask", "measure_round", "run_id", "run_round"]
 
 
-def run_round(
-    site: LocalSite,
-    round_plan: RoundPlan,
-    experiment: Experiment,
-    *,
-    experiment_id: str,
-    attempt: int,
-    pilot: bool,
-    slice_s: float | None,
-    facts: Facts,
-    with_control: bool,
-    note: Callable[[str], None],
-    on_progress: Callable[[str, Progress], None],
-) -> tuple[RunResult, ...]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RoundTask:
+    """One round of one group to be done, and who wants to hear of it."""
+
+    experiment: Experiment
+    experiment_id: str
+    plan: RoundPlan
+    attempt: int = 0
+    pilot: bool = False
+    """The experiment was shortened; the results are labelled so."""
+    slice_s: float | None = None
+    """None: a pilot chooses it."""
+    with_control: bool = False
+    facts: Facts = field(default_factory=dict)
+    """What all residents share."""
+    note: Callable[[str], None] = lambda text: None
+    on_progress: Watcher = lambda stage, progress: None
+
+
+def run_round(site: LocalSite, task: RoundTask) -> tuple[RunResult, ...]:
     """Deploy and measure one group once.
 
     Raises:
         ComparisonError: an arm is not what it says it is (MP4003). DeploymentError: a process failed.
     """
-    deployed = deploy_round(site, round_plan, experiment.workload, note=note)
-    note("trying out what the arms claim")
+    return measure_round(site, deploy_round(site, task.plan, task.experiment.workload, note=task.note), task)
+
+
+def measure_round(site: LocalSite, deployed: Sequence[Deployed], task: RoundTask) -> tuple[RunResult, ...]:
+    """Measure residents that are up, whoever deployed them; claims are tried before and after.
+
+    Raises:
+        ComparisonError: an arm is not what it says it is (MP4003). DeploymentError: a process ended.
+    """
+    task.note("trying out what the arms claim")
     claims = {item.resident.name: list(item.deployment.observe("begin")) for item in deployed}
     require_claims(claims)
+    slice_s = task.slice_s
     measured = []
-    for index in range(len(experiment.load)):
+    for load_point in range(len(task.experiment.load)):
         measured.append(
             measure(
                 site,
                 deployed,
-                round_plan,
-                experiment,
-                index,
+                task.plan,
+                task.experiment,
+                load_point,
                 slice_s=slice_s,
-                attempt=attempt,
-                with_control=with_control,
-                on_progress=on_progress,
+                attempt=task.attempt,
+                with_control=task.with_control,
+                on_progress=task.on_progress,
             )
         )
-        slice_s = slice_s or (measured[-1].slice_s if experiment.design == "interleaved" else None)
+        if task.experiment.design == "interleaved":
+            slice_s = measured[0].slice_s
     seen = {item.resident.name: item.deployment.observed_facts() for item in deployed}
     for item in deployed:
         claims[item.resident.name] += item.deployment.observe("end")
     return tuple(
         run
-        for index, result in enumerate(measured)
-        for run in _runs(
-            site, deployed, round_plan, experiment, index, result,
-            experiment_id=experiment_id, attempt=attempt, pilot=pilot, facts=facts, seen=seen, claims=claims,
-        )
-    )  # fmt: skip
+        for load_point, result in enumerate(measured)
+        for run in _runs(deployed, task, load_point, result, seen=seen, claims=claims)
+    )
 
 
-def run_id(round_plan: RoundPlan, deployed: Deployed, load_point: int, load_points: int, attempt: int) -> str:
+def run_id(task: RoundTask, resident: str, load_point: int) -> str:
     """A name that says which run it is: `r01-envoy`, `r02-g2-l1-kuma-2-a1`."""
-    parts = [round_plan.key]
-    if load_points > 1:
+    parts = [task.plan.key]
+    if len(task.experiment.load) > 1:
         parts.append(f"l{load_point + 1}")
-    parts.append(deployed.resident.name.replace("#", "-"))
-    if attempt:
-        parts.append(f"a{attempt}")
+    parts.append(resident.replace("#", "-"))
+    if task.attempt:
+        parts.append(f"a{task.attempt}")
     return "-".join(parts)
 
 
 def _runs(
-    site: LocalSite,
     deployed: Sequence[Deployed],
-    round_plan: RoundPlan,
-    experiment: Experiment,
+    task: RoundTask,
     load_point: int,
     measured: Measured,
     *,
-    experiment_id: str,
-    attempt: int,
-    pilot: bool,
-    facts: Facts,
     seen: Mapping[str, Facts],
     claims: Mapping[str, Sequence[Claim]],
 ) -> list[RunResult]:
-    point = experiment.load[load_point]
-    interleaved = experiment.design == "interleaved"
-    names = [item.resident.name for item in deployed]
-    design = DesignLabels(
-        design=experiment.design,
-        slice_s=measured.slice_s,
-        lead_in_s=LEAD_IN_S,
-        guard_s=GUARD_S,
-        blocks=measured.blocks,
-        residents=tuple(names),
-        seed=round_plan.seed,
-        slice_chosen_by=measured.slice_chosen_by,
-        pilot=pilot,
-        order=tuple(names[index] for index in round_plan.start_order),
-        co_resident_processes=sum(len(item.processes) for item in deployed),
-    )
+    point = task.experiment.load[load_point]
+    session = measured.session
     context = RoundContext(
-        experiment_id=experiment_id,
-        experiment=experiment.name,
-        round=round_plan.round,
-        group=round_plan.group.index,
+        experiment_id=task.experiment_id,
+        experiment=task.experiment.name,
+        round=task.plan.round,
+        group=task.plan.group.index,
         load_point=load_point,
-        attempt=attempt,
+        attempt=task.attempt,
         point=point,
-        design=design,
+        design=_labels(deployed, task, measured),
         noise=measured.noise,
         run_queue_wait_s=measured.run_queue_wait_s,
     )
     guards, warnings = noise_guards(measured.noise)
-    session = measured.session
-    shared: dict[str, Fact] = {
-        **facts,
-        **load_facts(point, wait=session.wait, workers=session.workers),
-        "design.slice_s": Fact(value=measured.slice_s, source=measured.slice_chosen_by),
-    }
+    shared = {**task.facts, **load_facts(point, wait=session.wait, workers=session.workers)}
     runs = []
     for index, item in enumerate(deployed):
+        name = item.resident.name
         run = assemble_run(
             item,
             measured.slices[index],
             session,
             context,
-            run_id=run_id(round_plan, item, load_point, len(experiment.load), attempt),
+            run_id=run_id(task, name, load_point),
             usage=measured.usage[index],
-            claims=claims[item.resident.name],
-            facts={**shared, **item.deployment.facts, **tls_facts(session, index), **seen[item.resident.name]},
-            control=measured.control[index] if interleaved and measured.control else {},
+            claims=claims[name],
+            facts={**shared, **item.deployment.facts, **tls_facts(session, index), **seen[name]},
+            control=measured.control[index] if measured.control else {},
         )
         runs.append(replace(run, guards=(*run.guards, *guards), warnings=(*run.warnings, *warnings)))
     return runs
+
+
+def _labels(deployed: Sequence[Deployed], task: RoundTask, measured: Measured) -> DesignLabels:
+    names = [item.resident.name for item in deployed]
+    return DesignLabels(
+        design=task.experiment.design,
+        slice_s=measured.slice_s,
+        lead_in_s=LEAD_IN_S,
+        guard_s=GUARD_S,
+        blocks=measured.blocks,
+        residents=tuple(names),
+        seed=task.plan.seed,
+        slice_chosen_by=measured.slice_chosen_by,
+        pilot=task.pilot,
+        order=tuple(names[index] for index in task.plan.start_order),
+        co_resident_processes=sum(len(item.processes) for item in deployed),
+    )

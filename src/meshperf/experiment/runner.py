@@ -14,16 +14,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from meshperf.environments import LocalSite
+from meshperf.environments.local import LocalSite
 from meshperf.errors import ComparisonError, DeploymentError
 from meshperf.experiment.bundle import Bundle
 from meshperf.experiment.conditions import refuse_changed_facts, round_facts
 from meshperf.experiment.events import Event, Listener, figures
 from meshperf.experiment.plan import Plan, RoundPlan, make_plan
-from meshperf.experiment.rounds import run_round
+from meshperf.experiment.rounds import RoundTask, run_round
 from meshperf.load.recording import Progress
 from meshperf.spec.experiment import Experiment
 from meshperf.spec.records import RunResult, Validity, ValidityState
+from meshperf.telemetry import INVALIDATING
 
 __all__ = ["execute"]
 
@@ -31,8 +32,6 @@ _WALL_PER_COUNTED = 1.35
 """Guess before any round was timed: wall time of a round over its counted time (lead-in, guards, drains)."""
 _DEPLOY_S = 4.0
 """Guess before any round was timed: deployment and claims of one group."""
-ENVIRONMENT_GUARDS = frozenset({"steal", "background_cpu", "clock_step"})
-"""Guards that speak of the machine; what they invalidate is redone. Guards on an arm's own figures are not here."""
 
 
 def execute(
@@ -123,20 +122,20 @@ class _Loop:
             else:
                 refuse_changed_facts(recorded, facts)
             first = self.slice_s is None and round_plan.group.index == 0
-            runs = run_round(
-                site,
-                round_plan,
-                self.experiment,
+            task = RoundTask(
+                experiment=self.experiment,
                 experiment_id=self.bundle.experiment_id,
+                plan=round_plan,
                 attempt=attempt,
                 pilot=self.pilot,
                 slice_s=self.slice_s,
-                facts=facts,
                 # One continuous control a session: the sliced figures are held against it.
                 with_control=round_plan.round == 0,
-                note=lambda text: self._tell(text),
+                facts=facts,
+                note=self._tell,
                 on_progress=self._progress,
             )
+            runs = run_round(site, task)
             if first:
                 self.slice_s = runs[0].design.slice_s
             return runs
@@ -189,7 +188,7 @@ def _violated(runs: Sequence[RunResult]) -> str | None:
         reasons += [
             f"{run.resident}: guard {guard.guard} at {guard.value:.3g} {guard.unit}"
             for guard in run.guards
-            if guard.outcome == "invalid" and guard.guard in ENVIRONMENT_GUARDS and guard.value is not None
+            if guard.outcome == "invalid" and guard.guard in INVALIDATING and guard.value is not None
         ]
         reasons += [
             f"{run.resident}: claim broken at the end of the round: {claim.claim}: {claim.evidence}"

@@ -121,6 +121,7 @@ class _Prepared:
                 role="sidecar",
                 argv=arguments,
                 ready=lambda: envoy_admin.is_live(admin),
+                listens=(admin, pair.inbound if side == "server" else pair.outbound),
                 deadline_s=_READY_S,
             )
         )

@@ -80,6 +80,7 @@ def start_echo(
             argv=[str(executable()), *arguments(workload, endpoint, tls=tls, trusted_peer=trusted_peer)],
             ready=http_ready(endpoint.admin, "/ready"),
             deadline_s=READY_WITHIN_S,
+            listens=(endpoint.address, endpoint.admin),
         )
     )
     return process, endpoint
