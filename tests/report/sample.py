@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from datetime import UTC, datetime, timedelta
+from functools import cache
 
 import numpy as np
 
@@ -178,7 +179,8 @@ def _value(of: RunResult, metric: str, rng: np.random.Generator) -> float:
     return of.response.mean() if metric == "mean" else float(of.response.quantile(float(metric[1:]) / 100))
 
 
-def clean() -> tuple[Comparison, list[RunResult]]:
+@cache
+def clean() -> tuple[Comparison, tuple[RunResult, ...]]:
     """Six rounds of baseline, client library and Envoy; class A, with twins of baseline and Envoy."""
     runs, rng = clean_runs(), np.random.default_rng(11)
     values = {(r.resident, r.round, m): _value(r, m, rng) for r in runs for m in UNITS}
@@ -219,7 +221,7 @@ def clean() -> tuple[Comparison, list[RunResult]]:
         ),
         rounds=6,
     )
-    return comparison, runs
+    return comparison, tuple(runs)
 
 
 def _metric(arm: str, against: str, metric: str, values: dict) -> MetricComparison:
@@ -305,7 +307,8 @@ def _arm(resident: str, runs: list[RunResult], values: dict) -> ArmSummary:
     )
 
 
-def ugly() -> tuple[Comparison, list[RunResult]]:
+@cache
+def ugly() -> tuple[Comparison, tuple[RunResult, ...]]:
     """Class X, one round, no valid candidate run, hostile names everywhere, NaN wherever a number may be missing."""
     rng, nan = np.random.default_rng(3), math.nan
     nothing = Estimate(value=nan, low=nan, high=nan, confidence=0.95, n=0, unit=Unit.RATIO)
@@ -412,7 +415,7 @@ def ugly() -> tuple[Comparison, list[RunResult]]:
         rounds_excluded=(HOSTILE,),
         pilot=True,
     )
-    return comparison, runs
+    return comparison, tuple(runs)
 
 
 UGLY_FACTS = {HOSTILE: Fact(value=HOSTILE, source=HOSTILE), "host.x": Fact(), "host.nan": Fact(value=math.nan)}
