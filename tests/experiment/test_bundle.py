@@ -330,7 +330,11 @@ def test_excluding_the_same_run_twice_keeps_both_records(tmp_path: Path, out: Pa
         bundle.exclude(run, "guard steal")
         bundle.exclude(run, "broken round")
         bundle.exclude_round(0, "a process ended")
-        assert sorted(record.reason for record in bundle.excluded()) == ["a process ended", "broken round", "guard steal"]
+        assert sorted(record.reason for record in bundle.excluded()) == [
+            "a process ended",
+            "broken round",
+            "guard steal",
+        ]
         assert bundle.excluded()[0].run == run
         assert bundle.attempts(0) == 2
 

@@ -19,7 +19,6 @@ from meshperf.histograms import EMPTY
 from meshperf.spec.records import Counts, RunResult, Validity, ValidityState
 from meshperf.store import Store, default_path, tables
 from meshperf.store.connection import connect
-from meshperf.store.schema import bring_up_to_date
 
 ID = "0123456789ab"
 

@@ -146,7 +146,7 @@ class BundleView:
         """
         path = self.path / JOURNAL
         rounds: dict[int, dict[str, str]] = {}
-        lines = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
+        lines = path.read_bytes().splitlines() if path.is_file() else []
         for number, line in enumerate(lines, start=1):
             try:
                 entry = json.loads(line)

@@ -24,6 +24,7 @@ from meshperf.errors import ComparisonError, DocumentError
 from meshperf.experiment.bundle_lock import LOCK_NAME
 from meshperf.experiment.bundle_reading import (
     COMPARISON,
+    ENVIRONMENT,
     EXPERIMENT,
     MANIFEST,
     BundleView,
@@ -106,6 +107,7 @@ class _Verification:
         files = self._check_files(manifest)
         experiment = self._check_experiment(manifest)
         runs, whole = self._check_runs(manifest)
+        self._check_facts(manifest)
         self._check_excluded()
         comparisons = self._check_comparison(manifest, experiment, runs if whole else None)
         return VerificationReport(
@@ -208,6 +210,15 @@ class _Verification:
             self._add("MP2302", file, sentence, place)
         return run
 
+    def _check_facts(self, manifest: Manifest) -> None:
+        try:
+            facts = self._view.facts()
+        except DocumentError as error:
+            self._add(error.code, ENVIRONMENT, error.message)
+            return
+        if facts is None and manifest.complete:
+            self._add("MP2303", ENVIRONMENT, "the bundle is complete, but holds no facts")
+
     def _check_excluded(self) -> None:
         try:
             self._view.excluded()
@@ -222,6 +233,9 @@ class _Verification:
             published = self._view.comparisons()
         except DocumentError as error:
             self._add(error.code, COMPARISON, error.message)
+            return 0
+        if experiment is not None and experiment.is_smp_test:
+            self._notes.append("an SMP test of given URLs compares no arms")
             return 0
         if published is None:
             if manifest.complete:
