@@ -124,8 +124,9 @@ class Simulation:
         for number in range(1, self.rounds + 1):
             weather = self._weather(rng)
             level = self.drift * (number - 1) / max(self.rounds - 1, 1)
-            for place, (name, twin) in enumerate(residents):
-                slot = level + self.drift * place / max(self.rounds * len(residents), 1)
+            places = rng.permutation(len(residents))
+            for (name, twin), place in zip(residents, places, strict=True):
+                slot = level + self.drift * int(place) / max(self.rounds * len(residents), 1)
                 runs.append(self._one(rng, name, twin, number, slot, weather))
         return runs
 

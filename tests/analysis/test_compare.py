@@ -224,3 +224,13 @@ def test_missing_clocks_leave_cpu_open_and_the_rest_judged():
 def test_the_facts_of_the_simulation_are_those_of_two_arms():
     assert facts_of(BARE).keys() == facts_of(ENVOY).keys()
     assert not set(HOST) & set(BARE)
+
+
+def test_a_baseline_alone_with_its_twin_is_an_aa_test():
+    runs = Simulation(arms={"baseline": BASELINE}, twins=("baseline",)).run(1)
+    found = _compare(runs, subject=("time",))
+    assert found.comparability.grade == "A"
+    assert found.metrics == ()
+    assert {entry.metric for entry in found.noise_floors} >= {"p50", "p90", "cpu_per_request"}
+    assert WarningKind.FEW_ROUNDS not in _kinds(found)
+    assert _compare([replace(run, validity=STEAL) for run in runs]).comparability.grade == "X"

@@ -35,7 +35,7 @@ def _coverage(found, truth):
         ("p50", {}),
         ("p90", {"heavy": 0.1}),
         ("p50", {"drift": 0.15}),
-        ("p90", {"slices": 12, "requests": 480, "storm_sd": 0.3}),
+        ("p90", {"slices": 8, "requests": 320, "storm_sd": 0.3}),
     ],
     ids=["quiet", "bad runs", "drift", "storms in slices"],
 )

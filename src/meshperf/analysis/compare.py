@@ -119,6 +119,8 @@ def _compare_point(
         for metric in _metrics(judged, paired, comparability.grade, margins, floors, pilot):
             metrics.append(metric.comparison)
             warnings += metric_warnings(metric.comparison, metric.judgement)
+    if len(arms) == 1:
+        against_baseline.append(_alone(runs, baseline, subject))
     whole = together(against_baseline, subject)
     summaries = [[run for run in runs if (run.arm, run.twin) == resident] for resident in _residents(runs, arms)]
     base_runs = [run for run in runs if (run.arm, run.twin) == (baseline, 0)]
@@ -223,6 +225,14 @@ def _judged_pairs(arms: Sequence[str], runs: Sequence[RunResult]) -> Iterator[_A
     for first, second in combinations(candidates, 2):
         if places[first] & places[second]:
             yield _Arms(against=first, arm=second, primary=False)
+
+
+def _alone(runs: Sequence[RunResult], baseline: str, subject: tuple[str, ...]) -> Comparability:
+    """The baseline arm without candidates, an A/A test: held against its twin, or else against itself over rounds."""
+    pairs = pair_rounds(runs, baseline=(baseline, 0), candidate=(baseline, 1)).pairs
+    first = [pair.baseline for pair in pairs] or [run for run in runs if run.twin == 0 and run.validity.ok]
+    second = [pair.candidate for pair in pairs] or first
+    return compare_runs(first, second, subject=subject, against_baseline=True)
 
 
 def _arms_in_order(runs: Sequence[RunResult], baseline: str) -> tuple[str, ...]:
