@@ -39,7 +39,7 @@ def bucket_index(value_ns: npt.ArrayLike) -> npt.NDArray[np.int64]:
     value = np.asarray(value_ns, dtype=np.int64)
     exponent = np.frexp(np.maximum(value, 1).astype(np.float64))[1] - 1  # floor(log2), exact below 2**53
     bucket = np.maximum(exponent - _HALF_MAGNITUDE, 0)
-    return (bucket << _HALF_MAGNITUDE) + (value >> bucket)
+    return np.asarray((bucket << _HALF_MAGNITUDE) + (value >> bucket), dtype=np.int64)
 
 
 def bucket_bounds(index: npt.ArrayLike) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
@@ -110,7 +110,7 @@ class Histogram:
     def values_s(self) -> npt.NDArray[np.float64]:
         """The middle of each bucket [s], same length as `count`."""
         low, high = bucket_bounds(self.index)
-        return (low + high - 1) * (_NS / 2)
+        return np.asarray((low + high - 1) * (_NS / 2), dtype=np.float64)
 
     def quantile(self, q: float | npt.ArrayLike) -> npt.NDArray[np.float64]:
         """Quantiles [s], interpolated inside the bucket by rank (Hyndman & Fan, definition 7, on bucketed ranks).

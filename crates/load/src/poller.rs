@@ -16,6 +16,7 @@ use crate::plan::WaitMode;
 const BATCH: usize = 256;
 /// Longest stretch that a hybrid worker spins before a due request [ns].
 const LONGEST_SPIN_NS: u64 = 60_000;
+const SHORTEST_SPIN_NS: u64 = 2_000;
 
 /// The token of the wake-up descriptor.
 pub(crate) const WAKE: u64 = u64::MAX;
@@ -97,7 +98,13 @@ impl Poller {
             (WaitMode::Spin, _) => self.spin(now, until),
             (WaitMode::Hybrid, true) if left <= self.margin => self.spin(now, until),
             // After this sleep the caller comes again and spins the rest; a ready socket ends it earlier.
-            (WaitMode::Hybrid, true) => self.poll(left - self.margin),
+            (WaitMode::Hybrid, true) => {
+                self.poll(left - self.margin)?;
+                if self.ready == 0 {
+                    self.learn(clock::now().saturating_sub(until - self.margin));
+                }
+                Ok(())
+            }
             _ => self.poll(left),
         }
     }
@@ -175,11 +182,19 @@ impl Poller {
         }
     }
 
-    /// Measure how much later than asked this thread wakes up, and spin that long before a due request.
-    ///
-    /// Takes 2 ms. The upper quartile of 16 naps of 100 us: the usual case, and not the one nap that lost its core.
+    /// Keep the margin at about the 94th percentile of how late this thread wakes up: a late wake-up raises it 16 times as
+    /// much as one in time lowers it. Learnt all the time, because how deeply an idle core sleeps changes with the rate.
+    fn learn(&mut self, late: u64) {
+        const STEP_NS: u64 = 250;
+        if self.nanoseconds {
+            let margin = if late > self.margin { self.margin + 16 * STEP_NS } else { self.margin - STEP_NS };
+            self.margin = margin.clamp(SHORTEST_SPIN_NS, LONGEST_SPIN_NS);
+        }
+    }
+
+    /// A first idea of the margin: 16 naps of 500 us, so 8 ms.
     pub(crate) fn calibrate(&mut self) -> io::Result<()> {
-        const NAP_NS: u64 = 100_000;
+        const NAP_NS: u64 = 500_000;
         if self.mode != WaitMode::Hybrid {
             return Ok(());
         }
@@ -190,11 +205,10 @@ impl Poller {
             *nap = clock::now().saturating_sub(until);
         }
         late.sort_unstable();
-        self.margin = if self.nanoseconds {
-            (late[12] + late[12] / 4).clamp(2_000, LONGEST_SPIN_NS)
-        } else {
-            1_000_000
-        };
+        // The second largest: the usual case, and not the one nap that lost its core.
+        if self.nanoseconds {
+            self.margin = late[14].clamp(SHORTEST_SPIN_NS, LONGEST_SPIN_NS);
+        }
         Ok(())
     }
 }

@@ -9,13 +9,12 @@ if TYPE_CHECKING:
     from meshperf.load.native import NativeSession
     from meshperf.load.plan import Arrivals, Phase, SessionPlan, Target, TlsSettings, WaitMode
     from meshperf.load.recording import ConnectionFacts, PhaseRecording, Progress, SessionRecording
-    from meshperf.load.validity import Observed, judge, observe
+    from meshperf.load.validity import judge
 
 __all__ = [
     "Arrivals",
     "ConnectionFacts",
     "NativeSession",
-    "Observed",
     "Phase",
     "PhaseRecording",
     "Progress",
@@ -25,14 +24,13 @@ __all__ = [
     "TlsSettings",
     "WaitMode",
     "judge",
-    "observe",
 ]
 
 _HOME = {
     **dict.fromkeys(["Arrivals", "Phase", "SessionPlan", "Target", "TlsSettings", "WaitMode"], "plan"),
     **dict.fromkeys(["ConnectionFacts", "PhaseRecording", "Progress", "SessionRecording"], "recording"),
-    **dict.fromkeys(["Observed", "judge", "observe"], "validity"),
     "NativeSession": "native",
+    "judge": "validity",
 }
 
 

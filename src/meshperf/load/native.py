@@ -1,8 +1,8 @@
 """The native engine: turns plans into recordings with `meshperf._native`, and only here.
 
-What it decides: nothing about measuring; it converts plans to JSON, dicts to records, and the engine's errors to those of
-`meshperf.errors`, each with a hint. A missing engine is a missing prerequisite, found when a session is opened and not
-when this module is imported.
+What it decides: nothing about measuring; it converts plans to JSON, dicts to records, and the engine's errors to those
+of `meshperf.errors`, each with a hint. A missing engine is a missing prerequisite, found when a session is opened and
+not when this module is imported.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from meshperf.load.plan import Phase, SessionPlan, Target
 from meshperf.load.recording import ConnectionFacts, PhaseRecording, Progress, SessionRecording
 from meshperf.spec.records import Counts
 
-__all__ = ["NativeSession"]
+__all__ = ["NativeSession", "build_profile"]
 
 _HINTS = {
     "MP5301": "check that the service runs and listens at this address",
@@ -39,9 +39,18 @@ def _engine() -> ModuleType:
         raise PrerequisiteError(
             "MP3003",
             f"the compiled engine cannot be loaded: {missing}",
-            hint="install a wheel of meshperf, or build the engine from source with `make native`",
+            hint="install a wheel of meshperf, or build the engine from source with `make build`",
         ) from missing
     return _native
+
+
+def build_profile() -> str:
+    """How the engine was built: `release` or `debug`.
+
+    Raises:
+        PrerequisiteError: MP3003, the compiled engine is not installed.
+    """
+    return str(_engine().build_profile())
 
 
 class NativeSession:
