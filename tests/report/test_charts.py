@@ -44,7 +44,7 @@ def test_a_clean_comparison_has_all_charts_and_each_has_a_name():
     for d in drawings:
         assert d.svg.startswith("<svg ") and 'role="img"' in d.svg
         assert f'<title id="{d.file}-title">{d.title}</title>' in d.svg
-        assert d.png.startswith(b"\x89PNG\r\n")
+        assert d.png().startswith(b"\x89PNG\r\n")
 
 
 def test_equal_input_draws_equal_bytes():

@@ -43,7 +43,7 @@ def assemble(
         drawings = drawing.charts(comparison, own, prefix=prefix) if drawn else ()
         for each in drawings:
             files[f"charts/{each.file}.svg"] = each.svg.encode()
-            files[f"charts/{each.file}.png"] = each.png
+            files[f"charts/{each.file}.png"] = each.png()
         heading = f"Load point {comparison.load_point + 1}: {context.load_point(own)}" if several else None
         shown = sections.of_load_point(comparison, own)
         parts.append(

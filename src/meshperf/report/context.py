@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from meshperf.analysis.records import Comparison, Violation
 from meshperf.report import wording
 from meshperf.report.tables import Column, Table, cells
 from meshperf.spec.records import Facts, RunResult
 
-__all__ = ["brings", "differences", "facts", "load_point", "method", "obstacles"]
+__all__ = ["brings", "differences", "facts", "load_point", "method", "noted", "obstacles"]
+
+_NOTED = "unknown-note"
 
 
 def load_point(runs: Sequence[RunResult]) -> str:
@@ -31,6 +33,17 @@ def load_point(runs: Sequence[RunResult]) -> str:
 def obstacles(comparison: Comparison) -> Table:
     """Facts that differ outside the subject or are unknown, each with the smallest change that mends it."""
     of = comparison.comparability
+    lowering = [v for v in of.unknowns if v.severity != _NOTED]
+    return _findings(((of.violations, _violation_kind), (lowering, _unknown_kind)), caption="What stands in the way")
+
+
+def noted(comparison: Comparison) -> Table:
+    """Unknown facts that do not change the class."""
+    only = [v for v in comparison.comparability.unknowns if v.severity == _NOTED]
+    return _findings(((only, _unknown_kind),), caption="Unknown, and noted only")
+
+
+def _findings(groups: Sequence[tuple[Sequence[Violation], Callable[[Violation], str]]], *, caption: str) -> Table:
     rows = [
         cells(
             wording.clean(v.path),
@@ -40,13 +53,13 @@ def obstacles(comparison: Comparison) -> Table:
             wording.clean(v.why),
             wording.clean(v.fix),
         )
-        for group, kinds in ((of.violations, _violation_kind), (of.unknowns, _unknown_kind))
+        for group, kinds in groups
         for v in group
         for kind in (kinds(v),)
     ]
     heads = ("fact", "baseline", "candidate", "finding", "why it matters", "smallest change that mends it")
     return Table(
-        caption="What stands in the way",
+        caption=caption,
         columns=tuple(Column(title=head) for head in heads),
         rows=tuple(dict.fromkeys(rows)),
     )

@@ -53,6 +53,7 @@ def of_load_point(comparison: Comparison, runs: Sequence[RunResult]) -> tuple[Se
                     Exhibit(table=context.obstacles(comparison)),
                     Exhibit(table=context.brings(comparison)),
                     Exhibit(table=context.differences(comparison), folded=True),
+                    Exhibit(table=context.noted(comparison), folded=True),
                     Exhibit(table=evidence.claims(runs)),
                 ),
             ),
@@ -89,7 +90,10 @@ def of_load_point(comparison: Comparison, runs: Sequence[RunResult]) -> tuple[Se
             Section(
                 key="usage",
                 title="CPU and memory by component",
-                sentences=("The generator is no part of an arm: it is shown apart and is in no sum.",),
+                sentences=(
+                    "The generator is no part of an arm: it is shown apart and is in no sum. "
+                    "Parts of a bar follow the order of the legend.",
+                ),
                 exhibits=_present(
                     Exhibit(table=usage.cpu(comparison), chart="cpu"),
                     Exhibit(table=usage.memory(comparison), chart="memory"),

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 
-from meshperf.analysis.records import ArmSummary, Comparison, Estimate, MetricComparison, Verdict
+from meshperf.analysis.records import ArmSummary, Comparison, Estimate, MetricComparison, NoiseFloor, Verdict
 from meshperf.report import wording
 from meshperf.report.absolute import absolute
 from meshperf.report.prose import grade, judged, related
@@ -151,23 +151,27 @@ def arms(comparison: Comparison) -> Table:
     """Every arm in absolute figures, with how much load it saw."""
     metrics = list(dict.fromkeys(name for arm in comparison.arms for name in arm.figures))
     columns = [Column(title="arm")]
-    columns += [
-        Column(title=t, figures=True) for t in ("rounds", "requests", "offered rate", "achieved rate", "failed")
-    ]
+    columns += [Column(title=t, figures=True) for t in ("rounds", "requests", "achieved rate", "failed")]
     columns += [Column(title=wording.metric_name(metric), figures=True) for metric in metrics]
     rows = []
     for arm in comparison.arms:
-        row = [
+        row: list[str | Cell] = [
             wording.clean(arm.resident),
             str(arm.rounds),
             wording.count(arm.requests),
-            "closed loop" if arm.offered_rps is None else f"{arm.offered_rps:.6g}/s",
-            f"{arm.achieved_rps:.4g}/s" if math.isfinite(arm.achieved_rps) else wording.UNKNOWN,
+            _rate(arm),
             wording.share(arm.error_share),
         ]
         rows.append(cells(*row, *(_arm_figure(arm, metric) for metric in metrics)))
     note = "Geometric means over the valid rounds, with their interval; A/A twins stand apart as arm#2."
     return Table(caption="Every arm in absolute figures", columns=tuple(columns), rows=tuple(rows), note=note)
+
+
+def _rate(arm: ArmSummary) -> Cell:
+    achieved = f"{arm.achieved_rps:.4g}/s" if math.isfinite(arm.achieved_rps) else wording.UNKNOWN
+    return Cell(
+        text=achieved, detail="closed loop" if arm.offered_rps is None else f"of {arm.offered_rps:.6g}/s offered"
+    )
 
 
 def _arm_figure(arm: ArmSummary, metric: str) -> Cell:
@@ -187,7 +191,7 @@ def noise_floors(comparison: Comparison) -> Table:
             f"{wording.clean(floor.arm)}, {wording.metric_name(floor.metric)}",
             Cell(text=wording.estimate(floor.ratio), detail=wording.interval(floor.ratio)),
             f"±{wording.share(floor.floor)}" if math.isfinite(floor.floor) else wording.UNKNOWN,
-            Cell(text="yes", tone=Tone.SAME) if floor.holds else Cell(text="no: the copies differ", tone=Tone.OPEN),
+            _holds(floor),
             str(floor.ratio.n),
         )
         for floor in comparison.noise_floors
@@ -204,6 +208,12 @@ def noise_floors(comparison: Comparison) -> Table:
         rows=rows,
         note="A difference smaller than the noise floor of its arm cannot be told from no difference here.",
     )
+
+
+def _holds(floor: NoiseFloor) -> Cell:
+    if not (math.isfinite(floor.ratio.low) and math.isfinite(floor.ratio.high)):
+        return Cell(text="no interval", tone=Tone.NONE)
+    return Cell(text="yes", tone=Tone.SAME) if floor.holds else Cell(text="no: the copies differ", tone=Tone.OPEN)
 
 
 def objectives(comparison: Comparison) -> Table:

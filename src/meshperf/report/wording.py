@@ -129,11 +129,11 @@ def ratio(figure: float, *, decimals: int = 2) -> str:
 
 
 def _decimals(of: Estimate) -> int:
-    """Decimals that show two figures of the half-width of the interval: more would pretend, fewer would hide."""
+    """Decimals in which half of the half-width shows one figure: more would pretend, fewer would hide."""
     half = (of.high - of.low) / 2
     if not math.isfinite(half) or half <= 0 or not of.value > 0:
         return 2
-    return max(1, min(1 - math.floor(math.log10(half)), 3 - math.floor(math.log10(of.value)), 3))
+    return max(1, min(math.ceil(-math.log10(half / 2)), 3 - math.floor(math.log10(of.value)), 3))
 
 
 def estimate(of: Estimate) -> str:

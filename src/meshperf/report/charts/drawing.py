@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 from xml.sax.saxutils import escape
 
@@ -24,22 +24,32 @@ class Drawing:
     title: str
     description: str
     svg: str
-    png: bytes
+    document: dict[str, Any] = field(repr=False)
+    """The Vega-Lite document it was drawn from."""
+
+    def png(self) -> bytes:
+        """The same picture as PNG, twice as fine as its size in the page."""
+        import vl_convert
+
+        png = vl_convert.vegalite_to_png(self.document, vl_version=_vega_lite(), scale=_PNG_SCALE, allowed_base_urls=[])
+        return bytes(png)
 
 
 def draw(chart: Any, *, name: str, file: str, title: str, description: str) -> Drawing:
     """Draw `chart` (Altair). Equal charts give equal bytes on one machine."""
-    import altair
     import vl_convert
 
-    document = chart.properties().to_dict()
-    document["config"] = CONFIG
-    version = altair.SCHEMA_VERSION.removeprefix("v").rpartition(".")[0]
-    svg = vl_convert.vegalite_to_svg(document, vl_version=version, allowed_base_urls=[])
-    png = vl_convert.vegalite_to_png(document, vl_version=version, scale=_PNG_SCALE, allowed_base_urls=[])
-    return Drawing(
-        name=name, file=file, title=title, description=description, svg=_named(svg, file, title, description), png=png
-    )
+    document = {**chart.to_dict(), "config": CONFIG}
+    svg = vl_convert.vegalite_to_svg(document, vl_version=_vega_lite(), allowed_base_urls=[])
+    named = _named(svg, file, title, description)
+    return Drawing(name=name, file=file, title=title, description=description, svg=named, document=document)
+
+
+def _vega_lite() -> str:
+    """The version of Vega-Lite that Altair writes, as vl-convert names it."""
+    import altair
+
+    return str(altair.SCHEMA_VERSION).removeprefix("v").rpartition(".")[0]
 
 
 def _named(svg: str, file: str, title: str, description: str) -> str:
