@@ -14,7 +14,7 @@ from meshperf.report import terminal
 from meshperf.report.assembly import assemble
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
-import kept_sample  # noqa: E402
+import kept_sample
 
 
 @pytest.fixture(scope="module")
