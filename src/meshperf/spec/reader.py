@@ -17,15 +17,16 @@ MAX_BYTES = 16 * 2**20
 """A larger file is not one of ours, and reading it would take minutes."""
 
 
-def read_document(path: Path, *, max_bytes: int = MAX_BYTES) -> Document:
+def read_document(path: Path, *, max_bytes: int | None = None) -> Document:
     """Read a YAML or JSON file. `.json` is JSON; any other name is YAML, or JSON where the text is that.
 
     Raises:
         DocumentError: MP2001 (cannot be read), MP2002 (not text, not YAML or JSON), MP2003 (a key given twice).
     """
+    limit = MAX_BYTES if max_bytes is None else max_bytes
     try:
         with path.open("rb") as file:
-            data = file.read(max_bytes + 1)
+            data = file.read(limit + 1)
     except FileNotFoundError:
         raise _unreadable(path, "there is no such file") from None
     except IsADirectoryError:
@@ -33,8 +34,8 @@ def read_document(path: Path, *, max_bytes: int = MAX_BYTES) -> Document:
     except (OSError, ValueError) as error:  # ValueError: a name with a null character in it
         reason = error.strerror if isinstance(error, OSError) else str(error)
         raise _unreadable(path, (reason or "unknown reason").lower()) from None
-    if len(data) > max_bytes:
-        raise _unreadable(path, f"it is larger than {max_bytes / 2**20:g} MiB")
+    if len(data) > limit:
+        raise _unreadable(path, f"it is larger than {limit / 2**20:g} MiB")
     return parse_document(data, path)
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from meshperf.errors import DocumentError, StorageError
+from meshperf.spec.document import Document
 from meshperf.spec.reader import read_document
 from meshperf.spec.records import RunResult
 from meshperf.spec.smp_read import is_result, result_from_document, unknown_keys
@@ -17,9 +18,11 @@ from meshperf.spec.smp_write import FORMAT, SMP_VERSION, result_to_document
 
 __all__ = [
     "FORMAT",
+    "MAX_RESULT_BYTES",
     "SMP_VERSION",
     "is_result",
     "read_result",
+    "read_result_document",
     "result_from_document",
     "result_to_document",
     "unknown_keys",
@@ -36,7 +39,15 @@ def read_result(path: Path) -> RunResult:
     Raises:
         DocumentError: unreadable, not JSON or YAML, or not a result; with line and column.
     """
-    document = read_document(path, max_bytes=MAX_RESULT_BYTES)
+    return read_result_document(read_document(path, max_bytes=MAX_RESULT_BYTES))
+
+
+def read_result_document(document: Document) -> RunResult:
+    """The run in a document that was read; its errors get line and column.
+
+    Raises:
+        DocumentError: not a result document of this version, or a broken one.
+    """
     try:
         return result_from_document(document.data)
     except DocumentError as error:

@@ -166,9 +166,11 @@ def known(facts: Facts, path: str) -> Any:
     return fact.value if fact is not None and fact.known else None
 
 
-def _whole(value: Any) -> int | None:
-    whole = isinstance(value, int | float) and not isinstance(value, bool) and float(value).is_integer()
-    return int(value) if whole else None
+def _whole(value: Any, limit: int = 2**31) -> int | None:
+    """A whole number below `limit`, which is where the standard's field ends; None for anything else."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < limit:
+        return None
+    return int(value) if float(value).is_integer() else None
 
 
 def _text(value: Any) -> str | None:
@@ -183,7 +185,7 @@ def _test(run: RunResult) -> dict[str, Any]:
         "protocol": "PROTOCOL_HTTP" if isinstance(protocol, str) and protocol.startswith("http") else None,
         "connections": _whole(known(run.facts, "load.connections")),
         # a whole number to the standard, 0 for "as many as possible"; `requested_qps` has the exact rate
-        "rps": 0 if run.offered_rps is None else _whole(run.offered_rps),
+        "rps": 0 if run.offered_rps is None else _whole(run.offered_rps, 2**63),
     }
     return {
         "smp_version": SMP_VERSION,
@@ -221,10 +223,10 @@ def _mesh_config(run: RunResult) -> dict[str, Any]:
 
 
 def _environment(run: RunResult) -> dict[str, Any]:
-    memory = known(run.facts, "host.memory_bytes")
+    memory = _whole(known(run.facts, "host.memory_bytes"), 2**63)
     node = {
         "type": _text(known(run.facts, "host.cpu_model")),
         "cores": _whole(known(run.facts, "host.cores")),
-        "mem_mb": int(memory / 1e6) if isinstance(memory, int | float) and not isinstance(memory, bool) else None,
+        "mem_mb": None if memory is None else int(memory / 1e6),
     }
     return {"smp_version": SMP_VERSION, "id": f"{run.experiment_id}/environment", "nodes": [node]}

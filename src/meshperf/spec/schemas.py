@@ -1,0 +1,155 @@
+"""JSON Schema (2020-12) of the documents, from the types that read them; checked in under docs/reference/schemas.
+
+A schema cannot say everything: rules between keys, and the grammar of an objective, are told by `meshperf validate`.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import types
+import typing
+from datetime import datetime
+from enum import Enum
+from typing import Any
+
+from meshperf.histograms import Histogram
+from meshperf.spec.record_codec import field_types
+from meshperf.spec.records import Counts, RunResult
+from meshperf.spec.smp_write import FORMAT
+
+__all__ = ["SCHEMAS", "schema", "schema_text"]
+
+DIALECT = "https://json-schema.org/draft/2020-12/schema"
+SCHEMAS = ("experiment", "result")
+_BUCKETS = {
+    "type": "object",
+    "description": "HdrHistogram's counters of nanoseconds, three significant digits; only those that are not empty.",
+    "properties": {
+        "index": {"type": "array", "items": {"type": "integer", "minimum": 0}},
+        "count": {"type": "array", "items": {"type": "integer", "minimum": 1}},
+    },
+    "required": ["index", "count"],
+}
+
+
+def schema(name: str) -> dict[str, Any]:
+    """The schema of one kind of document, a word of `SCHEMAS`."""
+    return {"experiment": _experiment, "result": _result}[name]()
+
+
+def schema_text(name: str) -> str:
+    """The schema as it is checked in and printed."""
+    return json.dumps(schema(name), indent=2, ensure_ascii=False) + "\n"
+
+
+def _experiment() -> dict[str, Any]:
+    from meshperf.spec.experiment_model import ExperimentModel
+
+    return {"$schema": DIALECT, **ExperimentModel.model_json_schema(), "title": "meshperf experiment"}
+
+
+def _result() -> dict[str, Any]:
+    fields = field_types(RunResult)
+    definitions: dict[str, Any] = {}
+
+    def of(name: str) -> dict[str, Any]:
+        return _of_type(fields[name], definitions)
+
+    text, number = {"type": "string"}, {"type": "number"}
+    counts = {name: {"type": "integer", "minimum": 0} for name in field_types(Counts) if not name.startswith("bytes_")}
+    identity = ("experiment_id", "experiment", "arm", "twin", "round", "group", "load_point", "attempt", "measured_s")
+    latency = dict.fromkeys(("min", "average", "p50", "p90", "p99", "max"), number)
+    percentile = dict.fromkeys(("p", "value_s", "low_s", "high_s"), number)
+    distribution = {
+        "count": {"type": "integer"},
+        "significant_digits": {"const": 3},
+        "highest_trackable_s": number,
+        "buckets": _BUCKETS,
+        "hdr_v2": text,
+    }
+    properties: dict[str, Any] = {
+        "smp_version": text,
+        "id": text,
+        "labels": {"type": "object", "additionalProperties": text},
+        "start_time": of("start_time"),
+        "end_time": of("end_time"),
+        "latencies_ms": {"type": "object", "properties": latency, "description": "Milliseconds."},
+        "actual_qps": {**number, "description": "Successful replies per second of counted time."},
+        **dict.fromkeys(("details_uri", "test_id", "mesh_config_id", "env_id"), text),
+        "format": {"const": FORMAT},
+        "status": {"enum": ["COMPLETED", "ABORTED", "FAILED", "INVALID"]},
+        "status_reasons": {"type": "array", "items": text},
+        "requests": {"type": "object", "properties": counts, "required": list(counts)},
+        "errors": {
+            "type": "object",
+            "properties": {"by_code": of("errors_by_status"), "by_reason": of("errors_by_reason")},
+        },
+        "requested_qps": {**number, "description": "Offered requests per second; absent in a closed loop."},
+        "bytes": {
+            "type": "object",
+            "properties": {"in": {"type": "integer"}, "out": {"type": "integer"}},
+            "required": ["in", "out"],
+        },
+        "latency_distribution": {"type": "object", "properties": distribution, "required": ["buckets"]},
+        "percentiles": {"type": "array", "items": {"type": "object", "properties": percentile}},
+        "latency_origin": {"enum": ["INTENDED_SEND", "ACTUAL_SEND"]},
+        "latency_end": {"enum": ["FIRST_BYTE", "LAST_BYTE"]},
+        "resources": of("resources"),
+        "generator_health": of("generator"),
+        "connections": of("connections"),
+        "repetition": {"type": "integer"},
+        **{name: {"type": "object"} for name in ("test", "mesh_config", "environment")},
+        **{
+            name: of(name)
+            for name in ("validity", "design", "slices", "guards", "noise", "claims", "facts", "warnings")
+        },
+        "run": {"type": "object", "properties": {name: of(name) for name in identity}, "required": list(identity)},
+        "control": of("control"),
+        **{f"{name}_distribution": _BUCKETS for name in ("service", "lead_in", "failed")},
+    }
+    required = ["id", "start_time", "end_time", "format", "requests", "bytes", "generator_health"]
+    return {
+        "$schema": DIALECT,
+        "title": "meshperf result",
+        "description": "An SMP result in the extended dialect; keys that are not listed here are passed over.",
+        "type": "object",
+        "properties": properties,
+        "required": [*required, "validity", "design", "run"],
+        "$defs": dict(sorted(definitions.items())),
+    }
+
+
+def _of_type(hint: Any, definitions: dict[str, Any]) -> dict[str, Any]:
+    origin = typing.get_origin(hint)
+    if origin in (typing.Union, types.UnionType):
+        inner = [one for one in typing.get_args(hint) if one is not type(None)]
+        return _of_type(inner[0], definitions) if len(inner) == 1 else {"type": ["string", "number", "boolean"]}
+    if origin is tuple:
+        return {"type": "array", "items": _of_type(typing.get_args(hint)[0], definitions)}
+    if origin is not None:
+        return {"type": "object", "additionalProperties": _of_type(typing.get_args(hint)[1], definitions)}
+    if hint is Histogram:
+        return _BUCKETS
+    if hint is datetime:
+        return {"type": "string", "format": "date-time"}
+    if dataclasses.is_dataclass(hint):
+        return _of_record(typing.cast("type[Any]", hint), definitions)
+    if isinstance(hint, type) and issubclass(hint, Enum):
+        return {"enum": [str(one.value) for one in hint]}
+    return {"type": {str: "string", int: "integer", float: "number", bool: "boolean"}[hint]}
+
+
+def _of_record(record: type[Any], definitions: dict[str, Any]) -> dict[str, Any]:
+    name = record.__name__
+    if name not in definitions:
+        properties = {field: _of_type(hint, definitions) for field, hint in field_types(record).items()}
+        required = [
+            field.name
+            for field in dataclasses.fields(record)
+            if field.default is dataclasses.MISSING
+            and field.default_factory is dataclasses.MISSING
+            and type(None) not in typing.get_args(field_types(record)[field.name])
+        ]
+        definitions[name] = {"type": "object", "properties": properties, "required": required}
+    return {"$ref": f"#/$defs/{name}"}
