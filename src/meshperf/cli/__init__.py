@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib
 import os
+import signal
 import sys
 from collections.abc import Sequence
 
@@ -46,6 +47,12 @@ class LazyGroup(click.Group):
         command: click.Command = module.command
         return command
 
+    def invoke(self, ctx: click.Context) -> object:
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError:  # here already: click would make exit code 1 of it, which is a gate's
+            return _reader_gone()
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Verbs"):
             formatter.write_dl([(name, description) for name, (_, description) in VERBS.items()])
@@ -63,6 +70,8 @@ def group() -> None:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return the exit code; an unexpected exception is MP5202 and exits 5, never 1."""
+    # What asks us to end wants the same order as Ctrl-C: processes ended, scratch removed, finished rounds kept.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         result = group.main(args=None if arguments is None else list(arguments), standalone_mode=False)
         sys.stdout.flush()
@@ -82,12 +91,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
         click.echo(str(error), err=True)
         return error.exit_code
     except BrokenPipeError:
-        # The reader of our output went away (`meshperf list | head`): nothing more to say, and nothing to complain of.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return ExitCode.OK
+        return _reader_gone()
     except Exception as unexpected:
         return _internal(unexpected)
     return result if isinstance(result, int) else ExitCode.OK
+
+
+def _reader_gone() -> int:
+    """The reader of our output went away (`meshperf list | head`): nothing more to say, and nothing to complain of."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return ExitCode.OK
 
 
 def _internal(unexpected: Exception) -> int:

@@ -8,7 +8,7 @@ import json
 import shutil
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from rich.console import Console
@@ -84,18 +84,22 @@ def run_doctor(*, measure: bool, rate: float, as_json: bool) -> int:
 
 
 def _parts() -> Sequence[Finding]:
-    found = []
-    for what, look, unlocks in (
-        ("engine", lambda: f"compiled, {build_profile()} build", "load, run"),
-        ("workload", lambda: executable().name, "run"),
-    ):
-        try:
-            detail = look()
-            state = "noisy" if "debug" in detail else "ok"
-        except MeshperfError as missing:
-            state, detail = "missing", f"{missing.message}; {missing.hint}"
-        found.append(Finding(what=what, state=state, detail=detail, unlocks=unlocks, required=True))
-    return found
+    looks: dict[str, tuple[Callable[[], str], str]] = {
+        "engine": (lambda: f"compiled, {build_profile()} build", "load, run"),
+        "workload": (lambda: executable().name, "run"),
+    }
+    return [_part(what, look, unlocks) for what, (look, unlocks) in looks.items()]
+
+
+def _part(what: str, look: Callable[[], str], unlocks: str) -> Finding:
+    try:
+        detail = look()
+    except MeshperfError as missing:
+        detail = f"{missing.message}; {missing.hint}"
+        return Finding(what=what, state="missing", detail=detail, unlocks=unlocks, required=True)
+    return Finding(
+        what=what, state="noisy" if "debug" in detail else "ok", detail=detail, unlocks=unlocks, required=True
+    )
 
 
 def _meshes() -> Sequence[Finding]:
@@ -146,7 +150,7 @@ def _noise_findings(noise: NoiseReading) -> Sequence[Finding]:
     return [
         Finding(
             what=guard.guard.replace("_", " "),
-            state="ok" if guard.outcome == "ok" else "noisy",
+            state={"ok": "ok", "unavailable": "missing"}.get(guard.outcome, "noisy"),
             detail=f"unavailable: {guard.unavailable}" if guard.value is None else f"{guard.value:.3g} {guard.unit}",
             unlocks=f"warns above {guard.warn_above:g}" if guard.warn_above is not None else "",
         )

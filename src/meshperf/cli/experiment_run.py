@@ -13,16 +13,20 @@ from dataclasses import replace
 from pathlib import Path
 
 import click
+from rich.console import Console
 
 from meshperf import analysis, report
 from meshperf.cli.output import consoles, state_dir
 from meshperf.cli.progress import ExperimentProgress
-from meshperf.environments import host_facts, sweep
-from meshperf.errors import ExitCode, UsageError
+from meshperf.environments import HostReader, sweep
+from meshperf.errors import ExitCode, StorageError, UsageError
 from meshperf.experiment.bundle import Bundle
+from meshperf.experiment.bundle_lock import BundleLock
+from meshperf.experiment.judgement import judge_runs
 from meshperf.experiment.runner import execute
 from meshperf.experiment.smp_test import run_targets
 from meshperf.spec.experiment import Experiment
+from meshperf.spec.records import RunResult
 from meshperf.spec.smp import result_to_document
 from meshperf.store import Store
 
@@ -52,38 +56,65 @@ def run_experiment(
         to_tell.print(f"swept up after an earlier run: {line}", markup=False)
     with _bundle(experiment, file, out=out, resume=resume, overwrite=overwrite) as bundle:
         to_tell.print(f"results go to {bundle.path}", markup=False)
-        with ExperimentProgress(to_tell) as progress:
-            runs = execute(experiment, bundle, state_dir=state_dir(), pilot=quick, listener=progress.show)
-        comparisons = analysis.compare(
-            runs,
-            baseline=experiment.baseline,
-            subject=experiment.subject,
-            margins=experiment.margins,
-            objectives=experiment.objectives,
-            aa=experiment.aa,
-        )
-        documents = [analysis.comparison_to_document(comparison) for comparison in comparisons]
-        bundle.write_comparison(documents)
+        try:
+            with ExperimentProgress(to_tell) as progress:
+                runs = execute(experiment, bundle, state_dir=state_dir(), pilot=quick, listener=progress.show)
+        except KeyboardInterrupt:
+            to_tell.print(_go_on(bundle.path, file), markup=False)
+            raise
+        comparisons = judge_runs(experiment, runs)
+        bundle.write_comparison([analysis.comparison_to_document(comparison) for comparison in comparisons])
         report.write(
             comparisons,
             runs,
             out=bundle.path,
             experiment_text=bundle.experiment_text(),
-            command=f"meshperf run {shlex.quote(str(file))}",
+            command=_command(file),
             facts=bundle.facts() or {},
         )
         bundle.seal()
-        if store:
-            with closing(Store.open(None)) as kept:
-                kept.save(bundle.path, experiment, runs, comparisons)
     if as_json:
-        click.echo(json.dumps(documents, indent=2))
+        click.echo(json.dumps([analysis.comparison_to_document(comparison) for comparison in comparisons], indent=2))
     else:
         for comparison in comparisons:
             report.terminal(comparison, to_show)
-        to_tell.print(f"report: {bundle.path / 'report.html'}", markup=False)
-        to_tell.print(f"check it: meshperf verify {shlex.quote(str(bundle.path))}", markup=False)
+    to_tell.print(f"report: {bundle.path / 'report.html'}", markup=False)
+    to_tell.print(f"check it: meshperf verify {shlex.quote(str(bundle.path))}", markup=False)
+    if store:
+        _store(bundle, experiment, runs, comparisons, file, to_tell)
     return exit_code(comparisons)
+
+
+def _store(
+    bundle: Bundle,
+    experiment: Experiment,
+    runs: Sequence[RunResult],
+    comparisons: Sequence[analysis.Comparison],
+    file: Path,
+    console: Console,
+) -> None:
+    """Keep the results in the user's store. The bundle has them already: a broken store must not fail the run."""
+    try:
+        with closing(Store.open(None)) as kept:
+            kept.save(
+                bundle.path,
+                experiment,
+                runs,
+                [analysis.comparison_to_document(comparison) for comparison in comparisons],
+                command=_command(file),
+                experiment_text=bundle.experiment_text(),
+                facts=bundle.facts(),
+            )
+    except StorageError as error:
+        console.print(f"not put into the store (the bundle is complete): {error}", markup=False)
+
+
+def _command(file: Path) -> str:
+    return f"meshperf run {shlex.quote(str(file))}"
+
+
+def _go_on(bundle: Path, file: Path) -> str:
+    return f"broken off; finished rounds are kept. Go on with: {_command(file)} --resume {shlex.quote(str(bundle))}"
 
 
 def exit_code(comparisons: Sequence[analysis.Comparison]) -> int:
@@ -98,7 +129,7 @@ def run_smp_test(experiment: Experiment, *, allowed: Sequence[str], out: Path | 
     """Run an SMP test file: every URL of every client, one after the other. Returns the exit code."""
     _, to_tell = consoles()
     with ExperimentProgress(to_tell) as progress:
-        runs = run_targets(experiment, allowed=allowed, host_facts=host_facts(), listener=progress.show)
+        runs = run_targets(experiment, allowed=allowed, host_facts=HostReader().facts(), listener=progress.show)
     documents = [result_to_document(run) for run in runs]
     text = json.dumps(documents, indent=2) + "\n"
     if out is not None:
@@ -126,11 +157,10 @@ def _quick(experiment: Experiment) -> Experiment:
 
 
 def _bundle(experiment: Experiment, file: Path, *, out: Path | None, resume: Path | None, overwrite: bool) -> Bundle:
-    command = f"meshperf run {shlex.quote(str(file))}"
     if resume is not None:
-        return Bundle.resume(resume, experiment, command=command)
+        return Bundle.resume(resume, experiment, command=_command(file))
     folder = out or Path("meshperf-out") / f"{experiment.name}-{time.strftime('%Y%m%d-%H%M%S')}"
     if overwrite and (folder / "MANIFEST.json").is_file():
-        Bundle.resume_lock(folder)
+        BundleLock(folder).release()  # says MP5403 when somebody is at work in it
         shutil.rmtree(folder)
-    return Bundle.create(folder, experiment, command=command)
+    return Bundle.create(folder, experiment, command=_command(file))

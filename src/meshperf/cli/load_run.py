@@ -13,7 +13,7 @@ from rich.table import Table
 
 from meshperf.cli.output import consoles
 from meshperf.cli.progress import ExperimentProgress
-from meshperf.environments import host_facts
+from meshperf.environments import HostReader
 from meshperf.errors import ExitCode, TargetError, UsageError
 from meshperf.experiment.events import Event, figures
 from meshperf.experiment.single import run_single
@@ -83,7 +83,7 @@ def run_load(url: str, options: LoadOptions) -> int:
             target,
             point,
             name="load",
-            host_facts=host_facts(),
+            host_facts=HostReader().facts(),
             workers=options.workers,
             wait=WaitMode(options.wait),
             seed=options.seed,
@@ -133,7 +133,7 @@ def _duration(name: str, text: str, *, zero: bool = False) -> Seconds:
         value = parse_duration(text)
     except ValueError as problem:
         raise UsageError("MP1001", f"{name}: {problem}") from problem
-    if value <= 0 and not (zero and value == 0):
+    if value < 0 or (value == 0.0 and not zero):
         raise UsageError("MP1001", f"{name} must be longer than 0")
     return value
 

@@ -50,7 +50,7 @@ class Group:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RoundPlan:
-    """One fresh deployment of one group. `start_order` are indexes into the group's residents."""
+    """One fresh deployment of one group. Rounds count from 1; `start_order` are indexes into the group's residents."""
 
     round: int
     group: Group
@@ -60,7 +60,7 @@ class RoundPlan:
     @property
     def key(self) -> str:
         """Name of this round and group in bundles and messages."""
-        return f"r{self.round + 1:02d}" if self.group.index == 0 else f"r{self.round + 1:02d}-g{self.group.index + 1}"
+        return f"r{self.round:02d}" if self.group.index == 0 else f"r{self.round:02d}-g{self.group.index + 1}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,7 +83,7 @@ def make_plan(experiment: Experiment) -> Plan:
         for index, chunk in enumerate(chunks)
     )
     rounds = []
-    for number in range(experiment.rounds):
+    for number in range(1, experiment.rounds + 1):
         order = list(groups)
         Random(seed_of(experiment.seed, "groups", number)).shuffle(order)
         for group in order:

@@ -65,7 +65,7 @@ class _Loop:
     listener: Listener
     pilot: bool
     slice_s: float | None = None
-    current: int = 0
+    current: int = 1
     began: float = 0.0
     round_began: float = 0.0
     durations: list[float] = field(default_factory=list)
@@ -77,7 +77,7 @@ class _Loop:
         if finished:
             self.slice_s = self.bundle.runs()[0].design.slice_s
         spare = self.experiment.rounds // 3 + 1
-        for number in range(self.experiment.rounds):
+        for number in range(1, self.experiment.rounds + 1):
             if number in finished:
                 continue
             self.current, attempt = number, self.bundle.attempts(number)
@@ -87,7 +87,7 @@ class _Loop:
                 if spare == 0:
                     raise ComparisonError(
                         "MP4002",
-                        f"round {number + 1} was excluded again and no spare attempts are left",
+                        f"round {number} was excluded again and no spare attempts are left",
                         hint="the excluded records say which guard; quieten the machine, or lower the offered rate",
                     )
                 spare -= 1
@@ -110,7 +110,7 @@ class _Loop:
             self._exclude(runs, guilty)
             return False
         self.bundle.append(runs)
-        self._tell("saved", f"round {number + 1} of {self.experiment.rounds}")
+        self._tell("saved", f"round {number} of {self.experiment.rounds}")
         return True
 
     def _group(self, round_plan: RoundPlan, attempt: int) -> Sequence[RunResult]:
@@ -130,7 +130,7 @@ class _Loop:
                 pilot=self.pilot,
                 slice_s=self.slice_s,
                 # One continuous control a session: the sliced figures are held against it.
-                with_control=round_plan.round == 0,
+                with_control=round_plan.round == 1,
                 facts=facts,
                 note=self._tell,
                 on_progress=self._progress,
@@ -158,7 +158,7 @@ class _Loop:
         self.listener(
             Event(
                 stage=stage,
-                round=self.current + 1,
+                round=self.current,
                 rounds=self.experiment.rounds,
                 elapsed_s=now - self.began,
                 left_s=self._left(now),
@@ -169,7 +169,7 @@ class _Loop:
 
     def _left(self, now: float) -> float:
         """What a round took so far, times the rounds to do; before any is done, what its counted time says."""
-        to_do = self.experiment.rounds - self.current
+        to_do = self.experiment.rounds - self.current + 1
         if self.durations:
             each = sum(self.durations) / len(self.durations)
         else:
@@ -186,9 +186,10 @@ def _violated(runs: Sequence[RunResult]) -> str | None:
         if run.validity.state is ValidityState.CLIENT_LIMITED:
             reasons.append(f"{run.resident}: client-limited: {'; '.join(run.validity.reasons)}")
         reasons += [
-            f"{run.resident}: guard {guard.guard} at {guard.value:.3g} {guard.unit}"
+            f"the machine was not quiet: {guard.guard.replace('_', ' ')} {_shown(guard.value, guard.unit)}, "
+            f"more than {_shown(guard.invalid_above, guard.unit)}"
             for guard in run.guards
-            if guard.outcome == "invalid" and guard.guard in INVALIDATING and guard.value is not None
+            if guard.outcome == "invalid" and guard.guard in INVALIDATING
         ]
         reasons += [
             f"{run.resident}: claim broken at the end of the round: {claim.claim}: {claim.evidence}"
@@ -196,3 +197,9 @@ def _violated(runs: Sequence[RunResult]) -> str | None:
             if not claim.held
         ]
     return "; ".join(dict.fromkeys(reasons)) or None
+
+
+def _shown(value: float | None, unit: str) -> str:
+    if value is None:
+        return "unknown"
+    return f"{value:.1%}" if unit == "1" else f"{value:.3g} {unit}"

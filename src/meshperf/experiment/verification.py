@@ -19,7 +19,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from meshperf.analysis import compare, comparison_to_document
+from meshperf.analysis import comparison_to_document
 from meshperf.errors import ComparisonError, DocumentError
 from meshperf.experiment.bundle_lock import LOCK_NAME
 from meshperf.experiment.bundle_reading import (
@@ -35,6 +35,7 @@ from meshperf.experiment.bundle_reading import (
 )
 from meshperf.experiment.document_differences import differences
 from meshperf.experiment.durable import BESIDE
+from meshperf.experiment.judgement import judge_runs
 from meshperf.experiment.run_rederivation import contradictions
 from meshperf.spec.experiment import Experiment
 from meshperf.spec.records import RunResult
@@ -247,14 +248,7 @@ class _Verification:
             self._notes.append("the comparison was not derived again: what it follows from cannot be read")
             return 0
         try:
-            compared = compare(
-                runs,
-                baseline=experiment.baseline,
-                subject=experiment.subject,
-                margins=experiment.margins,
-                objectives=experiment.objectives,
-                aa=experiment.aa,
-            )
+            compared = judge_runs(experiment, runs)
         except ComparisonError as error:
             self._add("MP2302", COMPARISON, f"there is one, but the runs allow none: {error.message}")
             return 0

@@ -1,0 +1,27 @@
+"""Judge what a bundle holds. The run and its verification call the same function, so that they cannot differ."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from meshperf import analysis
+from meshperf.spec.experiment import Experiment
+from meshperf.spec.records import RunResult
+
+__all__ = ["judge_runs"]
+
+
+def judge_runs(experiment: Experiment, runs: Sequence[RunResult]) -> tuple[analysis.Comparison, ...]:
+    """One comparison for each load point, by the experiment's own baseline, subject, margins and objectives.
+
+    Raises:
+        ComparisonError: no run of the baseline arm (MP4002), or runs of several experiments (MP4001).
+    """
+    return analysis.compare(
+        runs,
+        baseline=experiment.baseline,
+        subject=experiment.subject,
+        margins=experiment.margins,
+        objectives=experiment.objectives,
+        aa=experiment.aa,
+    )
