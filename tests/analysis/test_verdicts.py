@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from meshperf.analysis import Verdict
+from meshperf.analysis import Verdict, ratio_estimate
 from meshperf.analysis.series import Series
 from meshperf.analysis.verdicts import companion_verdict, judge, simple_verdict
 
@@ -133,3 +133,9 @@ def test_a_pooled_tail_is_not_judged():
 
 def test_a_metric_that_was_never_measured_is_open():
     assert "not measured" in judge(_series([]), 0.05, grade="A").reason
+
+
+def test_equality_is_shown_by_the_90_percent_interval_not_the_95_percent_one():
+    logs = [0.0481, -0.0481] * 3
+    assert ratio_estimate(logs, 0.95).high > 1.05 > ratio_estimate(logs, 0.90).high
+    assert judge(_series(logs), 0.05, grade="A").verdict is Verdict.EQUIVALENT
