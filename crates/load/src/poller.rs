@@ -187,7 +187,11 @@ impl Poller {
     fn learn(&mut self, late: u64) {
         const STEP_NS: u64 = 250;
         if self.nanoseconds {
-            let margin = if late > self.margin { self.margin + 16 * STEP_NS } else { self.margin - STEP_NS };
+            let margin = if late > self.margin {
+                self.margin + 16 * STEP_NS
+            } else {
+                self.margin - STEP_NS
+            };
             self.margin = margin.clamp(SHORTEST_SPIN_NS, LONGEST_SPIN_NS);
         }
     }

@@ -5,7 +5,7 @@
 
 use meshperf_load::LoadError;
 use pyo3::create_exception;
-use pyo3::exceptions::{PyException, PyRuntimeError, PyValueError};
+use pyo3::exceptions::{PyException, PyRuntimeError};
 use pyo3::prelude::*;
 
 create_exception!(
@@ -50,7 +50,9 @@ impl From<Error> for PyErr {
     fn from(error: Error) -> Self {
         match error {
             Error::Load(error) => EngineError::new_err((error.code(), error.to_string())),
-            Error::Json(error) => PyValueError::new_err(format!("not a load plan: {error}")),
+            Error::Json(error) => {
+                EngineError::new_err(("MP1001", format!("not a load plan: {error}")))
+            }
             Error::Closed => PyRuntimeError::new_err("the session is closed"),
             Error::Forked => PyRuntimeError::new_err(
                 "the session belongs to the process that opened it; a forked child must open its own",

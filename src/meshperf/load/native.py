@@ -80,8 +80,6 @@ class NativeSession:
             return cls(engine.Session(_plan_json(plan)), engine)
         except engine.EngineError as failure:
             raise _translated(failure) from failure
-        except ValueError as failure:
-            raise UsageError("MP1001", str(failure)) from failure
 
     def run(
         self,
