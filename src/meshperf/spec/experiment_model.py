@@ -10,6 +10,7 @@ import re
 from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
+from pydantic.config import JsonDict
 
 from meshperf.spec.experiment import DEFAULT_MARGINS, KNOWN_MESHES
 from meshperf.spec.objectives import parse_objective
@@ -44,6 +45,10 @@ ARRIVALS = ("closed", "constant", "poisson")
 SUBJECTS = ("mesh", "mesh_version", "node_type", "kubernetes", "workload", "client_library", "load", "time")
 SERVICE_TIME = re.compile(r"(?:exponential:)?([^:]+)|lognormal:([^:]+):(\d+(?:\.\d+)?)")
 FRAMING_HEADERS = frozenset({"content-length", "transfer-encoding", "connection", "upgrade", "te", "trailer"})
+
+
+CLOSED: JsonDict = {"additionalProperties": False}
+"""For mappings whose keys follow a pattern: other keys are errors, which pydantic's schema does not say."""
 
 
 class Model(BaseModel):
@@ -90,7 +95,7 @@ def _metric(value: Any) -> str:
     return str(value)
 
 
-MarginMetric = Annotated[str, Reads(_metric, {"enum": list(DEFAULT_MARGINS)})]
+MarginMetric = Annotated[str, Reads(_metric, {"type": "string", "pattern": f"^({'|'.join(DEFAULT_MARGINS)})$"})]
 
 
 def _service_time(value: Any) -> str:
@@ -210,7 +215,9 @@ class WorkloadModel(Model):
     response_bytes: Size = Field(1024, description="Size of each reply's body.")
     service_time: ServiceTime | None = Field(None, description="How long each request takes at the service.")
     busy: Switch = Field(False, description="Spend the service time computing instead of waiting.")
-    status: dict[Status, Share] = Field({}, description="Share of replies with another status than 200.")
+    status: dict[Status, Share] = Field(
+        {}, json_schema_extra=CLOSED, description="Share of replies with another status than 200."
+    )
     stall: StallModel | None = Field(None, description="Stop answering for a while, again and again.")
 
 
@@ -289,8 +296,12 @@ class ExperimentModel(Model):
     seed: Annotated[int, whole_between(0, 2**63 - 1, "`seed`")] = Field(
         1, description="Seed of every random order and arrival."
     )
-    arms: dict[ArmName, ArmModel] = Field(min_length=1, max_length=64, description="The compared configurations.")
+    arms: dict[ArmName, ArmModel] = Field(
+        min_length=1, max_length=64, json_schema_extra=CLOSED, description="The compared configurations."
+    )
     aa: list[Text] = Field([], description="Arms deployed twice, for the noise floor.")
     objectives: list[ObjectiveText] = Field([], description="Bounds that a gate holds the candidate arms to.")
-    margins: dict[MarginMetric, Margin] = Field({}, description="Relative differences that count as none.")
+    margins: dict[MarginMetric, Margin] = Field(
+        {}, json_schema_extra=CLOSED, description="Relative differences that count as none."
+    )
     allow_targets: list[Host] = Field([], description="Hosts outside loopback that may be put under load.")

@@ -1,0 +1,220 @@
+"""Experiment files: what they mean, and that each wrong one is told by code, place and hint."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from conftest import Problems
+from hypothesis import given
+from hypothesis import strategies as st
+
+from meshperf.errors import DocumentError
+from meshperf.spec.experiment import DEFAULT_MARGINS, is_loopback, read_experiment
+from meshperf.spec.experiment_reading import experiment_from_document
+from meshperf.spec.reader import parse_document
+from meshperf.units import Unit
+
+ROOT = Path(__file__).parents[2]
+
+
+def test_the_quickstart_says_what_the_design_says() -> None:
+    experiment = read_experiment(ROOT / "examples" / "quickstart.yaml")
+    (point,) = experiment.load
+    assert list(experiment.arms) == ["baseline", "client-library", "envoy"]
+    assert experiment.baseline == "baseline"
+    assert (point.rate, point.connections, point.arrivals, point.warmup_s, point.duration_s) == (
+        500.0, 16, "poisson", 1.0, 5.0,
+    )  # fmt: skip
+    library = experiment.arms["client-library"].client_library
+    assert library is not None
+    assert library.mtls
+    assert experiment.arms["envoy"].mtls == "strict"
+    assert experiment.aa == ("baseline", "envoy")
+    assert [(one.metric, one.op, one.threshold, one.unit) for one in experiment.objectives] == [
+        ("p90", "<=", 0.05, Unit.SECONDS),
+        ("errors", "<=", 0.001, Unit.RATIO),
+    ]
+    assert experiment.margins == {**DEFAULT_MARGINS, "p50": 0.05, "p90": 0.1, "cpu_per_request": 0.05}
+    assert (experiment.rounds, experiment.seed, experiment.design, experiment.slice_s) == (6, 1, "interleaved", None)
+    assert not experiment.is_smp_test
+
+
+def test_every_key_reaches_the_record(tmp_path: Path) -> None:
+    for name in ("c.yaml", "s.yaml"):
+        (tmp_path / name).write_text("static_resources: {}\n")
+    path = tmp_path / "all.yaml"
+    path.write_text(
+        """\
+experiment: all
+subject: [mesh_config:mtls, load]
+cpus: {generator: [0], measured: [1, 2]}
+workload: {response_bytes: 16KiB, service_time: "lognormal:300us:0.5", busy: true, status: {503: 1%, 404: 0.02},
+           stall: {stop: 200ms, every: 1s}}
+load:
+  - {rate: 1.5, duration: 1m, arrivals: constant, timeout: 250ms, warmup: 0s, method: POST, path: "/a?b=c",
+     headers: {x-a: [1, b], Host: h}, body: "é"}
+  - {arrivals: closed, connections: 4, duration: 500ms}
+slice: 100ms
+rounds: 2
+seed: 7
+arms:
+  a: {mesh: none}
+  b: {mesh: envoy, mode: tcp, access_log: true, proxy_concurrency: 2, envoy: bin/envoy, client_bootstrap: c.yaml,
+      server_bootstrap: s.yaml}
+allow_targets: [example.test]
+""",
+        encoding="utf-8",
+    )
+    experiment = read_experiment(path)
+    first, second = experiment.load
+    assert experiment.cpus == {"generator": (0,), "measured": (1, 2)}
+    assert experiment.workload.response_bytes == 16_384
+    assert experiment.workload.status == {503: 0.01, 404: 0.02}
+    assert experiment.workload.stall == (0.2, 1.0)
+    assert first.headers == (("x-a", "1"), ("x-a", "b"), ("Host", "h"))
+    assert (first.body, first.method, first.path, first.timeout_s) == ("é".encode(), "POST", "/a?b=c", 0.25)
+    assert (second.rate, second.arrivals, second.duration_s) == (None, "closed", 0.5)
+    arm = experiment.arms["b"]
+    assert arm.envoy_path == tmp_path / "bin/envoy"
+    assert (arm.client_bootstrap, arm.server_bootstrap) == (tmp_path / "c.yaml", tmp_path / "s.yaml")
+    assert (experiment.slice_s, experiment.allow_targets) == (0.1, ("example.test",))
+    assert len(experiment.digest) == 64
+
+
+LOAD = "  - {rate: 500, duration: 5s}"
+CASES = [
+    # replaced, by, code, pointer, words in message or hint
+    (LOAD, "  - {rate: 0, duration: 5s}", "MP2103", "/load/0/rate", "arrivals: closed"),
+    (LOAD, "  - {rate: -1, duration: 5s}", "MP2103", "/load/0/rate", "greater than 0"),
+    (LOAD, "  - {rate: .nan, duration: 5s}", "MP2103", "/load/0/rate", "nan"),
+    (LOAD, "  - {rate: .inf, duration: 5s}", "MP2103", "/load/0/rate", "inf"),
+    (LOAD, "  - {rate: '500', duration: 5s}", "MP2104", "/load/0/rate", "number"),
+    (LOAD, "  - {duration: 5s}", "MP2102", "/load/0", "arrivals: closed"),
+    (LOAD, "  - {rate: 5, duration: 5s, arrivals: closed}", "MP2107", "/load/0/rate", "leave `rate` out"),
+    (LOAD, "  - {rate: 5, duration: 5s, arrivals: trace}", "MP2107", "/load/0/arrivals", "not available yet"),
+    (LOAD, "  - {rate: 5, duration: 5s, arrivals: poison}", "MP2104", "/load/0/arrivals", "poisson"),
+    (LOAD, "  - {rate: 5, duration: '5'}", "MP2104", "/load/0/duration", "`5s`"),
+    (LOAD, "  - {rate: 5, duration: 5}", "MP2104", "/load/0/duration", "`5s`"),
+    (LOAD, "  - {rate: 5, duration: -5s}", "MP2104", "/load/0/duration", "not a duration"),
+    (LOAD, "  - {rate: 5, duration: 0s}", "MP2103", "/load/0/duration", "from 10ms"),
+    (LOAD, "  - {rate: 5}", "MP2102", "/load/0/duration", "missing"),
+    (LOAD, "  - {rate: 5, duration: 5s, conections: 2}", "MP2101", "/load/0/conections", "`connections`"),
+    (LOAD, "  - {rate: 5, duration: 5s, connections: 0}", "MP2103", "/load/0/connections", "from 1"),
+    (LOAD, "  - {rate: 5, duration: 5s, connections: true}", "MP2104", "/load/0/connections", "whole number"),
+    (LOAD, "  - {rate: 5, duration: 5s, protocol: grpc}", "MP2107", "/load/0/protocol", "not available yet"),
+    (LOAD, "  - {rate: 5, duration: 5s, generator: wrk2}", "MP2107", "/load/0/generator", "design: continuous"),
+    (LOAD, "  - {rate: 5, duration: 5s, body: x}", "MP2107", "/load/0/body", "method: POST"),
+    (LOAD, "  - {rate: 5, duration: 5s, path: x}", "MP2104", "/load/0/path", "begin with /"),
+    (LOAD, '  - {rate: 5, duration: 5s, headers: {a: "b\\r\\nc: d"}}', "MP2104", "/load/0/headers", "one line"),
+    (LOAD, "  - {rate: 5, duration: 5s, headers: {Content-Length: 5}}", "MP2107", "/load/0/headers", "leave it out"),
+    ("load:\n" + LOAD, "load: []", "MP2103", "/load", "at least 1"),
+    ("load:\n" + LOAD, "load: {rate: 5}", "MP2104", "/load", "a list"),
+    ("mesh: envoy", "mesh: istio", "MP2106", "/arms/envoy/mesh", "none, envoy"),
+    ("mesh: envoy", "mesh: envoi", "MP2106", "/arms/envoy/mesh", "did you mean `envoy`"),
+    ("mtls: strict", "mtls: true", "MP2104", "/arms/envoy/mtls", "strict"),
+    ("mtls: strict", "client_library: {mtls: true}", "MP2107", "/arms/envoy/client_library", "two arms"),
+    ("mtls: strict", "client_bootstrap: gone.yaml", "MP2001", "/arms/envoy/client_bootstrap", "no file"),
+    ("mtls: strict", "proxy_concurrency: 0", "MP2103", "/arms/envoy/proxy_concurrency", "from 1"),
+    ("baseline: {mesh: none}", "baseline: {mesh: none, mtls: strict}", "MP2107", "/arms/baseline/mtls", "mutual"),
+    ("baseline: {mesh: none}", "baseline: {mesh: none, mode: tcp}", "MP2107", "/arms/baseline/mode", "proxy"),
+    ("baseline: {mesh: none}", "b: {mesh: none, client_library: {mtls: true}}", "MP2102", "/arms", "baseline"),
+    ("baseline: {mesh: none}", "a: {mesh: none}\n  b: {mesh: none}", "MP2107", "/arms/b", "aa: [a]"),
+    ("baseline: {mesh: none}", "'a#2': {mesh: none}", "MP2104", "/arms/a#2", "name"),
+    ("baseline: {mesh: none}", "baseline:", "MP2104", "/arms/baseline", "mapping"),
+    ("subject: mesh", "subject: mesg", "MP2104", "/subject", "did you mean `mesh`"),
+    ("subject: mesh", "subject: mesh_config", "MP2104", "/subject", "mesh_config:<path>"),
+    ("subject: mesh", "subject: mesh\naa: [envoi]", "MP2105", "/aa/0", "did you mean `envoy`"),
+    ("subject: mesh", "subject: mesh\naa: [envoy, envoy]", "MP2107", "/aa/1", "twice"),
+    ("subject: mesh", "subject: mesh\nrounds: 0", "MP2103", "/rounds", "from 1"),
+    ("subject: mesh", "subject: mesh\nrounds: 2.5", "MP2104", "/rounds", "whole number"),
+    ("subject: mesh", "subject: mesh\nslice: 2s", "MP2103", "/slice", "50ms to 1s"),
+    ("subject: mesh", "subject: mesh\nslice: 100ms\ndesign: continuous", "MP2107", "/slice", "interleaved"),
+    ("subject: mesh", "subject: mesh\ndesign: random", "MP2104", "/design", "interleaved, continuous"),
+    ("subject: mesh", "subject: mesh\nenvironment: kubernetes", "MP2107", "/environment", "not available yet"),
+    ("subject: mesh", "subject: mesh\nobjectives: [p90 50ms]", "MP2108", "/objectives/0", "p90 <= 50ms"),
+    ("subject: mesh", "subject: mesh\nobjectives: [p42 < 50ms]", "MP2108", "/objectives/0", "unknown metric"),
+    ("subject: mesh", "subject: mesh\nobjectives: [p90 < 5]", "MP2108", "/objectives/0", "unit"),
+    ("subject: mesh", "subject: mesh\nobjectives: [errors < 5]", "MP2108", "/objectives/0", "100%"),
+    ("subject: mesh", "subject: mesh\nmargins: {p50: 5}", "MP2108", "/margins/p50", "`5%`"),
+    ("subject: mesh", "subject: mesh\nmargins: {p50: .nan}", "MP2108", "/margins/p50", "nan"),
+    ("subject: mesh", "subject: mesh\nmargins: {p51: 5%}", "MP2108", "/margins/p51", "did you mean `p50`"),
+    ("subject: mesh", "subject: mesh\ncpus: {generator: [0]}", "MP2102", "/cpus/measured", "missing"),
+    ("subject: mesh", "subject: mesh\ncpus: {generator: [0, 0], measured: [1]}", "MP2107", "/cpus/generator", "twice"),
+    ("subject: mesh", "subject: mesh\nallow_targets: ['http://a']", "MP2104", "/allow_targets/0", "scheme"),
+    ("subject: mesh", "subject: mesh\nworkload: {busy: true}", "MP2107", "/workload/busy", "service_time"),
+    ("subject: mesh", "subject: mesh\nworkload: {status: {503: 60%, 404: 60%}}", "MP2107", "/workload/status", "1.2"),
+    ("subject: mesh", "subject: mesh\nworkload: {stall: {stop: 1s, every: 1s}}", "MP2107", "/workload/stall/stop", "ne"),
+    ("subject: mesh", "subject: mesh\nworkload: {service_time: 300}", "MP2104", "/workload/service_time", "300us"),
+    ("subject: mesh", "subject: mesh\nworkload: {response_bytes: -1}", "MP2103", "/workload/response_bytes", "64MiB"),
+    ("subject: mesh\n", "", "MP2102", "/subject", "missing"),
+    ("experiment: sample", "experiment: ''", "MP2103", "/experiment", "empty"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("old", "new", "code", "pointer", "words"), CASES)
+def test_a_wrong_file_is_told_by_code_place_and_hint(
+    problems: Problems, good: str, old: str, new: str, code: str, pointer: str, words: str
+) -> None:
+    assert old in good
+    found = [one for one in problems(good.replace(old, new)) if one.code == code and one.location.pointer == pointer]
+    assert found, "no such problem"
+    assert any(words in f"{one.message} {one.hint}" for one in found)
+    assert all(one.location.line is not None and one.location.column is not None for one in found)
+
+
+def test_all_problems_of_a_file_come_at_once_in_its_order(problems: Problems, good: str) -> None:
+    text = good.replace("rate: 500, duration: 5s", "rate: 0, duration: 5").replace("mesh: envoy", "mesh: istio")
+    found = problems(text + "subjct: mesh\naa: [ghost]\nrounds: 0\n")
+    assert [one.code for one in found] == ["MP2103", "MP2104", "MP2106", "MP2101", "MP2105", "MP2103"]
+    assert [one.location.line for one in found] == sorted(one.location.line or 0 for one in found)
+
+
+@pytest.mark.parametrize("text", ["[]", "5", "# nothing", "a: b", "experiment:\n", "test: 5\nmesh: 5", "null"])
+def test_a_document_of_another_kind_is_refused(problems: Problems, text: str) -> None:
+    assert all(one.code.startswith("MP21") for one in problems(text))
+
+
+@given(st.data())
+def test_any_data_in_place_of_any_value_is_an_experiment_or_a_document_error(data: st.DataObject) -> None:
+    words = st.sampled_from(
+        ["mesh", "none", "rate", "5s", "5", "envoy", "load", "arms", "experiment", "test", "clients"]
+    )
+    plain = st.recursive(
+        st.none() | st.booleans() | st.integers() | st.floats() | words | st.text(max_size=5),
+        lambda inner: st.lists(inner, max_size=3) | st.dictionaries(words | st.text(max_size=5), inner, max_size=4),
+        max_leaves=6,
+    )
+    keys = [
+        "experiment",
+        "subject",
+        "cpus",
+        "workload",
+        "load",
+        "arms",
+        "aa",
+        "objectives",
+        "margins",
+        "design",
+        "slice",
+    ]
+    document = parse_document(b"experiment: x\n")
+    document.data.update({key: data.draw(plain, label=key) for key in data.draw(st.sets(st.sampled_from(keys)))})
+    try:
+        experiment_from_document(document)
+    except DocumentError as error:
+        assert error.code.startswith("MP2")
+
+
+@pytest.mark.parametrize(
+    "host", ["127.0.0.1", "127.9.8.7", "localhost", "LOCALHOST.", "::1", "[::1]", "::ffff:127.0.0.1"]
+)
+def test_loopback_hosts_are_known(host: str) -> None:
+    assert is_loopback(host)
+
+
+@pytest.mark.parametrize(
+    "host", ["10.0.0.1", "example.test", "127.0.0.1.example.test", "", "0.0.0.0", "128.0.0.1", "127.1"]
+)
+def test_any_other_host_is_outside(host: str) -> None:
+    assert not is_loopback(host)
