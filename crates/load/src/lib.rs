@@ -20,6 +20,7 @@ mod histogram;
 mod http1;
 mod merge;
 mod outstanding;
+mod part;
 mod phase;
 pub mod plan;
 mod poller;

@@ -5,52 +5,19 @@
 //! sent; when the phase ends no connection of it still expects a reply.
 
 use crate::LoadError;
-use crate::clock::{self, nanoseconds};
+use crate::clock;
 use crate::codec::Reply;
 use crate::connection::Request;
 use crate::outstanding::Outstanding;
-use crate::plan::{Arrivals, Phase};
-use crate::pool::{Event, Pool, share};
+use crate::part::{Line, Outcome, Part};
+use crate::plan::Arrivals;
+use crate::pool::{Event, Pool};
 use crate::reason::{Failure, Reason};
-use crate::recorder::{Recorder, Tally};
-use crate::schedule::{Constant, Poisson, Schedule, Stream};
-use crate::wake::Wake;
+use crate::recorder::Recorder;
+use crate::schedule::Schedule;
 
 /// The longest time between two looks at the stop flag; a raised flag also wakes the worker at once.
 const LOOK_NS: u64 = 50_000_000;
-
-/// The moments of a phase [ns].
-#[derive(Clone, Copy, Debug)]
-struct Line {
-    lead: u64,
-    begin: u64,
-    end: u64,
-    drain_end: u64,
-}
-
-/// What a worker needs from outside to take part in a phase.
-pub(crate) struct Part<'a> {
-    pub(crate) phase: &'a Phase,
-    /// Number of the phase in the session.
-    pub(crate) number: u64,
-    pub(crate) start: u64,
-    pub(crate) worker: u32,
-    pub(crate) workers: u32,
-    pub(crate) stop: &'a Wake,
-}
-
-/// What one worker did in one phase.
-pub(crate) struct Outcome {
-    pub(crate) tally: Tally,
-    pub(crate) begin: u64,
-    pub(crate) end: u64,
-    pub(crate) drained_at: u64,
-    pub(crate) drained: bool,
-    pub(crate) interrupted: bool,
-    /// CPU time of this thread from begin to drained, spinning included [ns].
-    pub(crate) cpu: u64,
-    pub(crate) spun: u64,
-}
 
 pub(crate) struct PhaseLoop<'a> {
     part: Part<'a>,
@@ -73,38 +40,14 @@ impl<'a> PhaseLoop<'a> {
         outstanding: &'a mut Outstanding,
     ) -> Self {
         let phase = part.phase;
-        let lead = part.start + nanoseconds(phase.guard_s);
-        let begin = lead + nanoseconds(phase.lead_in_s);
-        let end = begin + nanoseconds(phase.duration_s);
-        let line = Line {
-            lead,
-            begin,
-            end,
-            drain_end: end + nanoseconds(phase.drain_s),
-        };
+        let line = Line::new(phase, part.start);
         let endpoint = &pool.endpoints[phase.target];
-        // With fewer connections than workers only the workers that have one share the schedule.
-        let workers = part.workers.min(endpoint.connections);
-        let mine = share(endpoint.connections, part.worker, part.workers) > 0;
-        let schedule = match (phase.arrivals, phase.rate) {
-            (Arrivals::Constant, Some(rate)) if mine => {
-                Schedule::Constant(Constant::new(rate, lead, begin, end, part.worker, workers))
-            }
-            (Arrivals::Poisson, Some(rate)) if mine => {
-                let stream = Stream {
-                    seed: phase.seed,
-                    phase: part.number,
-                    worker: part.worker,
-                };
-                Schedule::Poisson(Poisson::new(rate, lead, end, stream, workers))
-            }
-            _ => Schedule::None,
-        };
+        let schedule = part.schedule(line, endpoint.connections);
         let timeout = endpoint.timeout;
         Self {
             closed: phase.arrivals == Arrivals::Closed,
             target: phase.target,
-            last_done: end,
+            last_done: line.end,
             part,
             pool,
             recorder,
