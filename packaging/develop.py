@@ -25,7 +25,8 @@ sys.exit(main())
 
 def build_engine() -> Path:
     """Build `meshperf._native` and place it in the source tree. Returns its path."""
-    environment = {**os.environ, "PYO3_PYTHON": sys.executable}
+    # Symbols of Python come from the process that loads the module, not from a library that may not be there.
+    environment = {**os.environ, "PYO3_PYTHON": sys.executable, "PYO3_BUILD_EXTENSION_MODULE": "1"}
     subprocess.run(
         ["cargo", "build", "--release", "--locked", "--package", "meshperf-python"],
         cwd=ROOT,

@@ -14,8 +14,9 @@ from pathlib import Path
 
 import numpy as np
 
-from meshperf.analysis import compare, comparison_to_document
-from meshperf.experiment.bundle import Bundle
+from meshperf.analysis import comparison_to_document
+from meshperf.experiment.bundle import Bundle, BundleView
+from meshperf.experiment.judgement import judge_runs
 from meshperf.histograms import Histogram, merge
 from meshperf.spec.experiment import Experiment, read_experiment
 from meshperf.spec.records import (
@@ -160,12 +161,9 @@ def experiment(folder: Path, text: str = TEXT) -> Experiment:
     return read_experiment(path)
 
 
-def judged(runs: list[RunResult], of: Experiment) -> list[dict[str, object]]:
+def judged(view: BundleView, of: Experiment) -> list[dict[str, object]]:
     """Comparison documents, made by the product's own judgement."""
-    compared = compare(
-        runs, baseline=of.baseline, subject=of.subject, margins=of.margins, objectives=of.objectives, aa=of.aa
-    )
-    return [comparison_to_document(comparison) for comparison in compared]
+    return [comparison_to_document(found) for found in judge_runs(of, view.runs(), view.excluded())]
 
 
 def bundle(folder: Path) -> Path:
@@ -179,7 +177,7 @@ def bundle(folder: Path) -> Path:
         for number in range(ROUNDS):
             made.begin_round(number, made.attempts(number))
             made.append(round_of(number, experiment_id=made.experiment_id, attempt=made.attempts(number)))
-        made.write_comparison(judged(made.runs(), of))
+        made.write_comparison(judged(made, of))
         (out / "report.html").write_text("<!doctype html><title>sample</title>", encoding="utf-8")
         made.seal()
     return out

@@ -30,8 +30,8 @@ _NS = 1e-9
 HIGHEST_S = 3600.0
 """The longest duration a histogram holds [s]; longer ones are recorded at this value."""
 
-_V2_COOKIE = 0x1C849303
-_V2_COMPRESSED_COOKIE = 0x1C849304
+_V2_COOKIE = 0x1C849313
+_V2_COMPRESSED_COOKIE = 0x1C849314
 
 
 def bucket_index(value_ns: npt.ArrayLike) -> npt.NDArray[np.int64]:

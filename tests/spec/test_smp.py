@@ -44,7 +44,7 @@ def test_the_standards_fields_tell_what_was_measured() -> None:
     (client,) = document["test"]["clients"]
     assert client == {"load_generator": "meshperf", "protocol": "PROTOCOL_HTTP", "connections": 16, "rps": 500}
     assert document["test"]["duration"] == "5s"
-    assert document["latency_distribution"]["hdr_v2"].startswith("HIST")
+    assert document["latency_distribution"]["hdr_v2"].startswith("HISTF")
 
 
 def test_nothing_measured_is_absent_and_not_zero() -> None:

@@ -55,6 +55,7 @@ def compare(
     margins: Mapping[str, float],
     objectives: Sequence[Objective] = (),
     aa: Sequence[str] = (),
+    redone: Sequence[str] = (),
 ) -> tuple[Comparison, ...]:
     """Judge every candidate arm against the baseline of its own group, and candidates of one group among themselves.
 
@@ -65,6 +66,7 @@ def compare(
         margins: by metric, the relative difference that counts as none (0.05 for 5 %).
         objectives: bounds to try on every arm.
         aa: arms that were deployed twice; arms with twins among the runs are found without it.
+        redone: attempts at rounds that were excluded whole and made again, with the reason; told, never judged.
 
     Returns:
         One comparison for each load point, in order.
@@ -85,7 +87,7 @@ def compare(
     points = sorted({run.load_point for run in ordered})
     return tuple(
         _compare_point(
-            tuple(run for run in ordered if run.load_point == point), baseline, subject, margins, objectives, aa
+            tuple(run for run in ordered if run.load_point == point), baseline, subject, margins, objectives, aa, redone
         )
         for point in points
     )
@@ -98,6 +100,7 @@ def _compare_point(
     margins: Mapping[str, float],
     objectives: Sequence[Objective],
     aa: Sequence[str],
+    redone: Sequence[str],
 ) -> Comparison:
     arms = _arms_in_order(runs, baseline)
     pilot = any(run.design.pilot for run in runs)
@@ -125,7 +128,7 @@ def _compare_point(
     summaries = [[run for run in runs if (run.arm, run.twin) == resident] for resident in _residents(runs, arms)]
     base_runs = [run for run in runs if (run.arm, run.twin) == (baseline, 0)]
     excluded = excluded_runs(runs)
-    warnings += general_warnings(runs, whole, metrics)
+    warnings += general_warnings(runs, whole, metrics, redone=redone)
     return Comparison(
         experiment=runs[0].experiment,
         experiment_id=runs[0].experiment_id,
@@ -145,7 +148,7 @@ def _compare_point(
         ),
         warnings=tuple(warnings),
         rounds=len({run.round for run in runs if run.validity.ok}),
-        rounds_excluded=excluded,
+        rounds_excluded=(*redone, *excluded),
         primary_family=PRIMARY_FAMILY,
         alpha=ALPHA,
         pilot=pilot,

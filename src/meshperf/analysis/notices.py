@@ -30,9 +30,13 @@ def metric_warnings(metric: MetricComparison, judgement: Judgement) -> tuple[War
 
 
 def general_warnings(
-    runs: Sequence[RunResult], comparability: Comparability, metrics: Sequence[MetricComparison]
+    runs: Sequence[RunResult],
+    comparability: Comparability,
+    metrics: Sequence[MetricComparison],
+    *,
+    redone: Sequence[str] = (),
 ) -> tuple[Warning, ...]:
-    """Warnings on a comparison as a whole; `metrics`: all of its pairs."""
+    """Warnings on a comparison as a whole; `metrics`: all of its pairs; `redone`: attempts that were made again."""
     found = []
     counted = [sum(entry.excluded is None for entry in metric.rounds) for metric in metrics if metric.primary]
     fewest = min(counted, default=len({run.round for run in runs if run.validity.ok}))
@@ -56,11 +60,18 @@ def general_warnings(
                 text="This is a pilot: a shortened experiment that shows figures and gives no verdict.",
             )
         )
+    excluded: dict[int, list[str]] = {}
+    for run in runs:
+        reason = why_excluded(run)
+        if reason is not None:
+            excluded.setdefault(run.round, []).append(reason)
     found += [
-        Warning(kind=WarningKind.ROUND_EXCLUDED, text=f"Round {run.round} is not counted for {reason}.")
-        for run in runs
-        if (reason := why_excluded(run)) is not None
+        Warning(kind=WarningKind.ROUND_EXCLUDED, text=f"Round {number} is not counted for {'; for '.join(reasons)}.")
+        for number, reasons in sorted(excluded.items())
     ]
+    if redone:
+        text = f"{len(redone)} attempt(s) at a round were excluded whole and made again: {'; '.join(redone)}."
+        found.append(Warning(kind=WarningKind.ROUND_EXCLUDED, text=text, figures={"attempts": float(len(redone))}))
     unknown = sorted({entry.path for entry in comparability.unknowns if entry.severity != "unknown-note"})
     if unknown:
         found.append(

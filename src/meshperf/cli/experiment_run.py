@@ -62,7 +62,7 @@ def run_experiment(
         except KeyboardInterrupt:
             to_tell.print(_go_on(bundle.path, file), markup=False)
             raise
-        comparisons = judge_runs(experiment, runs)
+        comparisons = judge_runs(experiment, runs, bundle.excluded())
         bundle.write_comparison([analysis.comparison_to_document(comparison) for comparison in comparisons])
         report.write(
             comparisons,

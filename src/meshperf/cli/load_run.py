@@ -77,7 +77,16 @@ def run_load(url: str, options: LoadOptions) -> int:
 
         def show(stage: str, seen: Progress) -> None:
             left = max(0.0, total - seen.elapsed_s)
-            progress.show(Event(stage=stage, round=1, rounds=1, elapsed_s=seen.elapsed_s, left_s=left, **figures(seen)))
+            progress.show(
+                Event(
+                    stage=stage,
+                    round=1,
+                    rounds=1,
+                    elapsed_s=seen.elapsed_s,
+                    left_s=left,
+                    **figures(seen, seen.elapsed_s),
+                )
+            )
 
         run, interrupted = run_single(
             target,

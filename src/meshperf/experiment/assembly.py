@@ -173,7 +173,8 @@ def tls_facts(session: SessionRecording, target: int) -> Facts:
     agreed = session.connections[target]
     values = {
         "security.tls_version": agreed.tls_version,
-        "security.tls_cipher": agreed.tls_cipher,
+        # rustls writes TLS13_AES_128_GCM_SHA256, everybody else TLS_AES_128_GCM_SHA256.
+        "security.tls_cipher": agreed.tls_cipher and agreed.tls_cipher.replace("TLS13_", "TLS_"),
         "security.tls_group": agreed.tls_group,
     }
     return {name: Fact(value=value, source="generator's handshakes") for name, value in values.items() if value}

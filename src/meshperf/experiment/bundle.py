@@ -38,6 +38,7 @@ from meshperf.experiment.bundle_reading import (
     JOURNAL,
     MANIFEST,
     RESULTS,
+    TEMPLATES,
     UNDER_WAY,
     BundleView,
     ExcludedRun,
@@ -108,7 +109,7 @@ class Bundle(BundleView):
             )
             bundle = cls(out, lock, manifest)
             bundle._write_manifest()  # first, so that whatever is cut off after this can be resumed
-            bundle._begin(content)
+            bundle._begin(content, experiment)
         except BaseException:
             lock.release()
             raise
@@ -142,7 +143,7 @@ class Bundle(BundleView):
             bundle._check_finished()
             bundle._files.recover()
             if not (path / EXPERIMENT).is_file() and not bundle.journal():
-                bundle._begin(_experiment_bytes(experiment))
+                bundle._begin(_experiment_bytes(experiment), experiment)
             bundle._set_broken_apart()
             bundle._write_manifest()
         except BaseException:
@@ -244,9 +245,13 @@ class Bundle(BundleView):
 
     # Inside ------------------------------------------------------------------------------------------------------
 
-    def _begin(self, content: bytes) -> None:
+    def _begin(self, content: bytes, experiment: Experiment) -> None:
         self._files.make_folders()
         self._files.write(EXPERIMENT, content)
+        for arm in experiment.arms.values():
+            for side, template in (("client", arm.client_bootstrap), ("server", arm.server_bootstrap)):
+                if template is not None:
+                    self._files.write(f"{TEMPLATES}/{arm.name}-{side}.yaml", template.read_bytes())
         self._files.write(JOURNAL, b"")
         self._write_manifest()
 

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from meshperf.experiment.bundle_lock import LOCK_NAME
-from meshperf.experiment.bundle_reading import EXCLUDED, JOURNAL, MANIFEST, RESULTS
+from meshperf.experiment.bundle_reading import EXCLUDED, JOURNAL, MANIFEST, RESULTS, TEMPLATES
 from meshperf.experiment.durable import BESIDE, storage_errors, write_whole
 
 __all__ = ["Ledger"]
@@ -30,7 +30,7 @@ class Ledger:
 
     def make_folders(self) -> None:
         """Make the folders for runs."""
-        for name in (RESULTS, EXCLUDED):
+        for name in (RESULTS, EXCLUDED, TEMPLATES):
             with storage_errors(self._folder / name):
                 (self._folder / name).mkdir(exist_ok=True)
 

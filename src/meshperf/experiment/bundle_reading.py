@@ -32,6 +32,7 @@ __all__ = [
     "JOURNAL",
     "MANIFEST",
     "RESULTS",
+    "TEMPLATES",
     "UNDER_WAY",
     "BundleView",
     "ExcludedRun",
@@ -51,6 +52,8 @@ ENVIRONMENT = "environment.json"
 COMPARISON = "comparison.json"
 RESULTS = "results"
 EXCLUDED = "excluded"
+TEMPLATES = "templates"
+"""Copies of the configuration templates that arms of the experiment name."""
 UNDER_WAY = "round-under-way.json"
 """There while a round is measured; a crash leaves it, and the next writer makes an excluded record of it."""
 
@@ -231,7 +234,7 @@ class BundleView:
 
     def experiment(self) -> Experiment:
         """The experiment that the bundle was made with."""
-        return read_experiment(self.path / EXPERIMENT)
+        return read_experiment(self.path / EXPERIMENT, files_beside=False)
 
     def experiment_text(self) -> str:
         """The experiment as the person wrote it."""

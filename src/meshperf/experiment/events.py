@@ -41,11 +41,18 @@ class Figures(TypedDict):
     failed: int
 
 
-def figures(progress: Progress | None) -> Figures:
-    """What a look at the generator says, as an event carries it."""
-    if progress is None or progress.elapsed_s <= 0 or not progress.response.total:
+def figures(progress: Progress | None, counted_s: float) -> Figures:
+    """What a look at the generator says, as an event carries it.
+
+    Args:
+        counted_s: counted time that the replies belong to [s]; lead-in, guards and drains are not in it.
+    """
+    if progress is None or not progress.response.total:
         return Figures(achieved_rps=None, p50_s=None, p99_s=None, failed=0 if progress is None else progress.failed)
     p50, p99 = progress.response.quantile([0.5, 0.99])
     return Figures(
-        achieved_rps=progress.ok / progress.elapsed_s, p50_s=float(p50), p99_s=float(p99), failed=progress.failed
+        achieved_rps=progress.ok / counted_s if counted_s > 0 else None,
+        p50_s=float(p50),
+        p99_s=float(p99),
+        failed=progress.failed,
     )

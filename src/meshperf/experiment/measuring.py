@@ -30,7 +30,8 @@ __all__ = ["Measured", "measure", "session_plan"]
 _CONTROL_S = 2.0
 _PROGRESS_S = 0.5
 
-Watcher = Callable[[str, Progress], None]
+Watcher = Callable[[str, Progress, float], None]
+"""Hears the stage, what the generator has seen, and the counted time so far [s]."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -132,7 +133,8 @@ class _Bench:
     def run(self, stage: str, phases: Sequence[Phase]) -> SessionRecording:
         def watch(progress: Progress) -> None:
             self.site.check()
-            self.on_progress(stage, progress)
+            counted_s = sum(phase.duration_s for phase in phases[: progress.phase])
+            self.on_progress(stage, progress, counted_s)
 
         recording = self.session.run(phases, on_progress=watch, interval_s=_PROGRESS_S)
         if recording.interrupted:

@@ -34,7 +34,7 @@ class RoundTask:
     facts: Facts = field(default_factory=dict)
     """What all residents share."""
     note: Callable[[str], None] = lambda text: None
-    on_progress: Watcher = lambda stage, progress: None
+    on_progress: Watcher = lambda stage, progress, counted_s: None
 
 
 def run_round(site: LocalSite, task: RoundTask) -> tuple[RunResult, ...]:

@@ -150,10 +150,10 @@ class _Loop:
 
     # Telling -----------------------------------------------------------------------------------------------------
 
-    def _progress(self, stage: str, progress: Progress) -> None:
-        self._tell(stage, progress=progress)
+    def _progress(self, stage: str, progress: Progress, counted_s: float) -> None:
+        self._tell(stage, progress=progress, counted_s=counted_s)
 
-    def _tell(self, stage: str, note: str = "", *, progress: Progress | None = None) -> None:
+    def _tell(self, stage: str, note: str = "", *, progress: Progress | None = None, counted_s: float = 0.0) -> None:
         now = time.monotonic()
         self.listener(
             Event(
@@ -163,7 +163,7 @@ class _Loop:
                 elapsed_s=now - self.began,
                 left_s=self._left(now),
                 note=note,
-                **figures(progress),
+                **figures(progress, counted_s),
             )
         )
 

@@ -53,7 +53,7 @@ def run_targets(
                     rounds=len(targets),
                     elapsed_s=time.monotonic() - began,
                     left_s=None,
-                    **figures(progress),
+                    **figures(progress, progress.elapsed_s),
                 )
             )
 

@@ -248,8 +248,8 @@ class _Verification:
             self._notes.append("the comparison was not derived again: what it follows from cannot be read")
             return 0
         try:
-            compared = judge_runs(experiment, runs)
-        except ComparisonError as error:
+            compared = judge_runs(experiment, runs, self._view.excluded())
+        except (ComparisonError, DocumentError) as error:
             self._add("MP2302", COMPARISON, f"there is one, but the runs allow none: {error.message}")
             return 0
         derived = [comparison_to_document(comparison) for comparison in compared]

@@ -7,6 +7,7 @@ the user's the claims are still tried out: what an arm declares is what must be 
 
 from __future__ import annotations
 
+import hashlib
 import json
 import ssl
 from collections.abc import Callable, Mapping, Sequence
@@ -126,8 +127,15 @@ class _Prepared:
             )
         )
 
+    def _digest(self, pair: SidecarPair) -> str:
+        """Of our configuration without its addresses; of the user's own templates as they are written."""
+        templates = (self.arm.client_bootstrap, self.arm.server_bootstrap)
+        if templates == (None, None):
+            return config_digest(pair)
+        texts = [config_digest(pair).encode() if path is None else path.read_bytes() for path in templates]
+        return hashlib.sha256(b"\0".join(texts)).hexdigest()
+
     def _facts(self, pair: SidecarPair) -> Facts:
-        own = self.arm.client_bootstrap is not None or self.arm.server_bootstrap is not None
         return {
             "mesh.type": Fact(value="envoy", source="experiment"),
             "mesh.mode": Fact(value="sidecar", source="adapter"),
@@ -139,12 +147,16 @@ class _Prepared:
             "proxy.concurrency": Fact(value=self.arm.proxy_concurrency, source="experiment", observed=False),
             "proxy.access_log": Fact(value=self.arm.access_log, source="experiment", observed=False),
             "proxy.mode": Fact(value=self.arm.mode, source="experiment", observed=False),
-            "proxy.config_digest": Fact(value="user's own templates" if own else config_digest(pair), source="adapter"),
+            "proxy.config_digest": Fact(value=self._digest(pair), source="adapter"),
             "interception.kind": Fact(value="explicit port", source="adapter"),
             "security.mtls": Fact(value=self.arm.mtls, source="experiment", observed=False),
             "security.key_type": Fact(value="ECDSA P-256" if pair.mtls else "none", source="lab authority"),
             "client_library.functions": Fact(value="none", source="experiment"),
         }
+
+
+def _shortened(digest: str | None) -> str:
+    return digest[:12] if digest else "unreadable"
 
 
 def _fill(template: Path, pair: SidecarPair) -> str:
@@ -205,7 +217,9 @@ def _workers(arm: Arm, admin: str, when: str) -> Claim:
 def _unchanged(admin: str, loaded: str | None, when: str) -> Claim:
     now = envoy_admin.configuration_digest(admin)
     held = now is not None and now == loaded
-    evidence = f"digest {now[:12] if now else 'unreadable'}, loaded {loaded[:12] if loaded else 'unreadable'}"
+    evidence = "the digest of what is in force has not changed"
+    if not held:
+        evidence = f"digest {_shortened(now)} in force, {_shortened(loaded)} when it was started"
     return Claim(
         claim="a sidecar's configuration is the one it was started with", held=held, evidence=evidence, when=when
     )

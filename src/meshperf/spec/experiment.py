@@ -189,8 +189,11 @@ class Experiment:
         return bool(self.targets)
 
 
-def read_experiment(path: Path) -> Experiment:
+def read_experiment(path: Path, *, files_beside: bool = True) -> Experiment:
     """Read an experiment file, or an SMP test file with `test:` and `mesh:`, in YAML or JSON.
+
+    Args:
+        files_beside: whether files that the document names must be there; a bundle's copy stands alone.
 
     Raises:
         DocumentError: every problem of the file; the first is the error itself, the rest are its `others`.
@@ -198,7 +201,7 @@ def read_experiment(path: Path) -> Experiment:
     from meshperf.spec.experiment_reading import experiment_from_document
     from meshperf.spec.reader import read_document
 
-    return experiment_from_document(read_document(path))
+    return experiment_from_document(read_document(path), files_beside=files_beside)
 
 
 def is_loopback(host: str) -> bool:

@@ -23,7 +23,7 @@ from meshperf.spec.problems import problems_of
 __all__ = ["experiment_from_document"]
 
 
-def experiment_from_document(document: Document) -> Experiment:
+def experiment_from_document(document: Document, *, files_beside: bool = True) -> Experiment:
     """An experiment file's or an SMP test file's experiment.
 
     Raises:
@@ -36,7 +36,7 @@ def experiment_from_document(document: Document) -> Experiment:
     if not isinstance(document.data, dict):
         hint = "an experiment begins with `experiment: <name>`; see examples/quickstart.yaml"
         raise document.error("MP2104", "the document must be a mapping of keys to values", hint=hint)
-    problems = rule_problems(document)
+    problems = rule_problems(document, files_beside=files_beside)
     try:
         model = ExperimentModel.model_validate(document.data)
     except ValidationError as error:

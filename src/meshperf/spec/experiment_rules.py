@@ -19,8 +19,12 @@ __all__ = ["rule_problems"]
 _PROXY_KEYS = ("proxy_concurrency", "access_log", "mode", "envoy", "client_bootstrap", "server_bootstrap")
 
 
-def rule_problems(document: Document) -> list[DocumentError]:
-    """Every broken rule between keys; none if the document is not even a mapping."""
+def rule_problems(document: Document, *, files_beside: bool = True) -> list[DocumentError]:
+    """Every broken rule between keys; none if the document is not even a mapping.
+
+    Args:
+        files_beside: whether the files that the document names must be there.
+    """
     data = document.data
     if not isinstance(data, dict):
         return []
@@ -33,6 +37,7 @@ def rule_problems(document: Document) -> list[DocumentError]:
         _aa_rules,
         _workload_rules,
         _cpu_rules,
+        *((_bootstrap_rules,) if files_beside else ()),
     )
     return [problem for check in checks for problem in check(document, data)]
 
@@ -106,17 +111,21 @@ def _arm_rules(document: Document, data: Mapping[str, Any]) -> Iterator[Document
         elif library is not None:
             message = "an arm has a mesh or a client library; both together are not available yet"
             yield document.error("MP2107", message, f"{pointer}/client_library", hint="make them two arms", key=True)
-        yield from _bootstrap_rules(document, pointer, arm)
 
 
-def _bootstrap_rules(document: Document, pointer: str, arm: Mapping[str, Any]) -> Iterator[DocumentError]:
-    for key in ("client_bootstrap", "server_bootstrap"):
-        given = arm.get(key)
+def _bootstrap_rules(document: Document, data: Mapping[str, Any]) -> Iterator[DocumentError]:
+    named = (
+        (f"/arms/{escape(name)}/{key}", arm.get(key))
+        for name, arm in _arms(data).items()
+        if isinstance(arm, dict)
+        for key in ("client_bootstrap", "server_bootstrap")
+    )
+    for pointer, given in named:
         if not isinstance(given, str) or not given or "\x00" in given or document.path is None:
             continue
         if not (document.path.parent / given).is_file():
             message = f"there is no file {given}, seen from the folder of this file"
-            yield document.error("MP2001", message, f"{pointer}/{key}")
+            yield document.error("MP2001", message, pointer)
 
 
 def _baseline_rules(document: Document, data: Mapping[str, Any]) -> Iterator[DocumentError]:

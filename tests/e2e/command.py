@@ -1,0 +1,82 @@
+"""The command line as a user has it: a process of its own, with a state and a store of its own."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import psutil
+
+ROOT = Path(__file__).resolve().parents[2]
+
+SMALL = """\
+experiment: small
+subject: [client_library]
+environment: local
+workload: {graph: echo, response_bytes: 256}
+load:
+  - {protocol: http1, rate: 100, connections: 2, arrivals: poisson, warmup: 200ms, duration: 600ms}
+design: interleaved
+slice: 300ms
+rounds: ROUNDS
+seed: 7
+arms:
+  baseline:       {mesh: none}
+  client-library: {mesh: none, client_library: {mtls: true}}
+"""
+
+
+class Command:
+    """Runs `meshperf` with everything it keeps inside one folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.scratch = folder / "tmp"
+        self.scratch.mkdir()
+        self.environment = {
+            **{name: value for name, value in os.environ.items() if not name.startswith("MESHPERF_")},
+            "MESHPERF_STATE": str(folder / "state"),
+            "MESHPERF_STORE": str(folder / "store.db"),
+            "TMPDIR": str(self.scratch),
+            "PYTHONPATH": str(ROOT / "src"),
+            "NO_COLOR": "1",
+        }
+
+    def arguments(self, *arguments: str | Path) -> list[str]:
+        return [sys.executable, "-m", "meshperf", *map(str, arguments)]
+
+    def run(self, *arguments: str | Path, timeout: float = 120) -> subprocess.CompletedProcess[str]:
+        command = self.arguments(*arguments)
+        return subprocess.run(
+            command, env=self.environment, capture_output=True, text=True, timeout=timeout, check=False
+        )
+
+    def start(self, *arguments: str | Path) -> subprocess.Popen[str]:
+        return subprocess.Popen(
+            self.arguments(*arguments),
+            env=self.environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
+
+    def leftovers(self) -> Sequence[psutil.Process]:
+        """Processes that were started from this folder's scratch and are still alive."""
+        found = []
+        for process in psutil.process_iter():
+            try:
+                if process.cwd().startswith(str(self.scratch)) and process.status() != psutil.STATUS_ZOMBIE:
+                    found.append(process)
+            except psutil.Error:
+                continue
+        return found
+
+
+def small_experiment(folder: Path, rounds: int = 3) -> Path:
+    path = folder / "small.yaml"
+    path.write_text(SMALL.replace("ROUNDS", str(rounds)))
+    return path
