@@ -46,8 +46,8 @@ lint: build $(STAMPS)/dev  ## formatting, lint, types and layers
 	$(BIN)/lint-imports
 
 bench: build $(STAMPS)/dev  ## our own speed and accuracy beside the tools users would pick
-	sh packaging/system-packages.sh
-	$(BIN)/python -m benchmarks $(BENCH_ARGS)
+	sh benchmarks/tools.sh
+	PATH="$(CURDIR)/$(VENV)/tools:$$PATH" $(BIN)/python -m benchmarks $(BENCH_ARGS)
 
 clean:
 	rm -rf $(VENV) target build dist src/meshperf/_bin src/meshperf/_native*.so
