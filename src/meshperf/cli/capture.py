@@ -14,7 +14,10 @@ if TYPE_CHECKING:
 __all__ = ["command"]
 
 
-@click.command("capture")
+@click.command(
+    "capture",
+    epilog="Examples:  meshperf capture   ·   meshperf capture --out machine.json   ·   meshperf capture --json",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
 @click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="Write the JSON to FILE instead.")
 def command(as_json: bool, out: Path | None) -> None:

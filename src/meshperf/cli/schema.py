@@ -7,7 +7,10 @@ import click
 __all__ = ["command"]
 
 
-@click.command("schema")
+@click.command(
+    "schema",
+    epilog="Examples:  meshperf schema > experiment.schema.json   ·   meshperf schema result",
+)
 @click.argument("name", type=click.Choice(["experiment", "result"]), default="experiment")
 def command(name: str) -> None:
     """Print the JSON Schema (2020-12) of experiment files or of result documents."""

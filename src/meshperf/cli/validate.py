@@ -18,7 +18,10 @@ __all__ = ["command"]
 _WIDEST = 160
 
 
-@click.command("validate")
+@click.command(
+    "validate",
+    epilog="Examples:  meshperf validate examples/quickstart.yaml   ·   meshperf validate results/*.json --json",
+)
 @click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option("--json", "as_json", is_flag=True, help="Print the findings as JSON.")
 def command(files: tuple[Path, ...], as_json: bool) -> int:
