@@ -79,11 +79,11 @@ def test_pairs_and_bytes_carry_everything(values):
 def _read_hdr_v2(text: str) -> dict[int, int]:
     """A reader of our own of the published V2 format: counter to count."""
     cookie, length = struct.unpack(">ii", (raw := base64.b64decode(text))[:8])
-    assert cookie == 0x1C849304
+    assert cookie == 0x1C849314
     assert length == len(raw) - 8
     plain = zlib.decompress(raw[8:])
     cookie, size, offset, digits, lowest, highest, ratio = struct.unpack(">iiiiqqd", plain[:40])
-    assert (cookie, offset, digits, lowest, highest, ratio) == (0x1C849303, 0, 3, 1, _LAST_NS, 1.0)
+    assert (cookie, offset, digits, lowest, highest, ratio) == (0x1C849313, 0, 3, 1, _LAST_NS, 1.0)
     assert size == len(plain) - 40
     counts: dict[int, int] = {}
     position, index = 40, 0
