@@ -8,6 +8,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from meshperf.environments.asking import ask
 from meshperf.meshes import claims
 
 
@@ -78,9 +79,17 @@ def test_a_workload_that_cannot_be_asked_does_not_hold_a_claim() -> None:
 def test_a_chunked_reply_is_read_whole() -> None:
     body = b'4\r\n{"a"\r\n6\r\n: "bc"\r\n1\r\n}\r\n0\r\n\r\n'
     with answering(b"HTTP/1.1 200 x\r\ntransfer-encoding: chunked\r\n\r\n" + body) as address:
-        assert claims.ask(address, "/").json() == {"a": "bc"}
+        assert ask(address, "/").json() == {"a": "bc"}
 
 
 def test_a_believed_forgery_is_caught() -> None:
     with answering(http({"identity": "spiffe://forged/caller"})) as address:
         assert not claims.forged_identity_ignored(address, when="begin").held
+
+
+def test_where_nobody_listens_nobody_was_refused() -> None:
+    with answering(b"") as address:
+        gone = address
+    claim = claims.refused("plaintext is refused", gone, when="end", who="a plaintext request")
+    assert not claim.held
+    assert "nobody listens there" in claim.evidence

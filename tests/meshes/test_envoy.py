@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from meshperf.environments.asking import ask
 from meshperf.environments.local import LocalSite
 from meshperf.errors import ComparisonError, DocumentError
 from meshperf.experiment.plan import make_plan
 from meshperf.experiment.residents import Deployed, deploy_round, require_claims
-from meshperf.meshes import claims
 from meshperf.spec.experiment import Arm, Experiment, LoadPoint
 
 pytestmark = [pytest.mark.needs_envoy, pytest.mark.needs_native]
@@ -55,13 +55,13 @@ def test_a_pair_without_mtls_is_seen_as_such(site: LocalSite) -> None:
 def test_tcp_mode_passes_bytes_under_mutual_tls(site: LocalSite) -> None:
     deployed = deploy(site, Arm(name="envoy", mesh="envoy", mtls="strict", mode="tcp"))
     assert broken(deployed) == []
-    assert claims.ask(deployed.deployment.target.address, "/").status == 200
+    assert ask(deployed.deployment.target.address, "/").status == 200
     assert deployed.deployment.observed_facts()["security.mtls"].value == "strict"
 
 
 def test_the_access_log_is_written_where_it_is_switched_on(site: LocalSite) -> None:
     deployed = deploy(site, Arm(name="envoy", mesh="envoy", mtls="strict", access_log=True))
-    claims.ask(deployed.deployment.target.address, "/logged")
+    ask(deployed.deployment.target.address, "/logged")
     assert len(list((site.work_dir / "envoy").rglob("*.access.log"))) == 2
 
 

@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from meshperf.environments.asking import ask, mutual_tls
 from meshperf.environments.site import Process, ProcessSpec
 from meshperf.spec.experiment import Workload
-from meshperf.workloads import Endpoint, WorkloadTls, counters, start_echo, whoami
+from meshperf.workloads import Endpoint, WorkloadTls, counters, start_echo
 from meshperf.workloads.echo import arguments
 
 from .conftest import Pki
@@ -87,7 +88,8 @@ def test_the_service_runs_as_an_app_and_answers_on_the_address_of_its_host(site:
         f"{site.address('app')}:8091",
     )
     header = {"x-forwarded-client-cert": "URI=spiffe://t/caller"}
-    assert whoami(endpoint.address, headers=header, source_address="127.0.0.1")["identity"] == "spiffe://t/caller"
+    seen = ask(endpoint.address, "/whoami", headers=header, source_address="127.0.0.1").json()
+    assert seen["identity"] == "spiffe://t/caller"
     assert counters(endpoint)["requests"] == 1
 
 
@@ -104,7 +106,7 @@ def test_a_service_with_mutual_tls_knows_its_caller(site: PlainSite, pki: Pki) -
         group="secp256r1",
     )
     _, endpoint = start_echo(site, Workload(), name="app", host="app", tls=tls)
-    seen = whoami(endpoint.address, client_ca=pki.ca, certificate=client, key=client_key)
+    seen = ask(endpoint.address, "/whoami", tls=mutual_tls(pki.ca, client, client_key)).json()
     assert (seen["identity"], seen["tls_cipher"], seen["tls_group"]) == (
         "spiffe://t/client",
         "TLS13_AES_256_GCM_SHA384",

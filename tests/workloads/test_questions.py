@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from meshperf.environments.asking import ask, mutual_tls
 from meshperf.errors import TargetError
-from meshperf.workloads import Endpoint, counters, whoami
+from meshperf.workloads import Endpoint, counters
 
 from .conftest import Pki, Running, Start, make_pki, poll
 
@@ -30,7 +31,7 @@ def strict(start: Start, pki: Pki) -> Running:
 
 def test_the_caller_is_known_by_its_certificate(strict: Running, pki: Pki) -> None:
     certificate, key = pki.issue("client", ALLOWED)
-    seen = whoami(strict.endpoint.address, client_ca=pki.ca, certificate=certificate, key=key)
+    seen = ask(strict.endpoint.address, "/whoami", tls=mutual_tls(pki.ca, certificate, key)).json()
     assert (seen["identity"], seen["identity_source"]) == (ALLOWED, "tls")
     agreed = (seen["tls_version"], seen["tls_cipher"], seen["tls_group"])
     assert agreed == ("TLSv1.3", "TLS13_AES_128_GCM_SHA256", "X25519")
@@ -39,7 +40,7 @@ def test_the_caller_is_known_by_its_certificate(strict: Running, pki: Pki) -> No
 def test_a_forged_header_does_not_change_who_the_caller_is(strict: Running, pki: Pki) -> None:
     certificate, key = pki.issue("client", ALLOWED)
     header = {"x-forwarded-client-cert": "URI=spiffe://mesh/ns/other/sa/admin"}
-    seen = whoami(strict.endpoint.address, client_ca=pki.ca, certificate=certificate, key=key, headers=header)
+    seen = ask(strict.endpoint.address, "/whoami", tls=mutual_tls(pki.ca, certificate, key), headers=header).json()
     assert (seen["identity"], seen["identity_source"]) == (ALLOWED, "tls")
 
 
@@ -49,17 +50,16 @@ def test_a_wrong_a_missing_and_a_foreign_identity_are_refused(strict: Running, p
     foreign_folder.mkdir()
     foreign = make_pki(foreign_folder, "foreign").issue("foreign", ALLOWED)
     for certificate, key in (wrong, (None, None), foreign):
-        with pytest.raises(TargetError) as refused:
-            whoami(strict.endpoint.address, client_ca=pki.ca, certificate=certificate, key=key)
-        assert refused.value.code in {"MP5303", "MP5301"}  # the alert, or the closed connection that follows it
+        refused = ask(strict.endpoint.address, "/whoami", tls=mutual_tls(pki.ca, certificate, key))
+        assert refused.reached
+        assert not refused.answered
     assert poll(lambda: counters(strict.endpoint)["tls_failures"] == 3)
     found = counters(strict.endpoint)
     assert found["requests"] == found["tls_handshakes"] == 0
 
 
 def test_plain_http_towards_a_strict_service_is_refused(strict: Running) -> None:
-    with pytest.raises(TargetError):
-        whoami(strict.endpoint.address)
+    assert not ask(strict.endpoint.address, "/whoami").answered
     assert counters(strict.endpoint)["requests"] == 0
 
 

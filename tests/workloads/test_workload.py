@@ -14,7 +14,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from meshperf.workloads import counters, executable, whoami
+from meshperf.environments.asking import ask
+from meshperf.workloads import counters, executable
 
 from .conftest import Pki, Running, Start, poll
 
@@ -315,14 +316,17 @@ def test_it_ends_by_itself_after_its_time(start: Start) -> None:
 def test_an_identity_header_is_believed_from_the_trusted_peer_only(start: Start) -> None:
     running = start("--identity-header", "x-forwarded-client-cert", "--trusted-peer", "127.0.0.7")
     header = {"x-forwarded-client-cert": 'By=spiffe://t/s;Hash=00;Subject="CN=x,y";URI=spiffe://t/caller'}
-    believed = whoami(running.endpoint.address, headers=header, source_address="127.0.0.7")
+    believed = ask(running.endpoint.address, "/whoami", headers=header, source_address="127.0.0.7").json()
     assert (believed["identity"], believed["identity_source"]) == ("spiffe://t/caller", "header")
-    forged = whoami(running.endpoint.address, headers=header, source_address="127.0.0.8")
+    forged = ask(running.endpoint.address, "/whoami", headers=header, source_address="127.0.0.8").json()
     assert (forged["identity"], forged["identity_source"]) == (None, None)
     assert forged["headers"]["x-forwarded-client-cert"] == header["x-forwarded-client-cert"]
     assert forged["peer"].startswith("127.0.0.8:")
     without_rule = start()
-    assert whoami(without_rule.endpoint.address, headers=header, source_address="127.0.0.7")["identity"] is None
+    assert (
+        ask(without_rule.endpoint.address, "/whoami", headers=header, source_address="127.0.0.7").json()["identity"]
+        is None
+    )
 
 
 def test_a_plain_client_gets_nothing_from_a_tls_listener(start: Start, pki: Pki) -> None:

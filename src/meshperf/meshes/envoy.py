@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from meshperf.environments.asking import ask, mutual_tls
 from meshperf.environments.site import Process, ProcessSpec, Site
 from meshperf.errors import DocumentError, Location, PrerequisiteError
 from meshperf.load.plan import Target
@@ -93,8 +94,8 @@ class _Prepared:
             self._start("server", pair, server_bootstrap(pair), self.arm.server_bootstrap, pair.server_admin),
             self._start("client", pair, client_bootstrap(pair), self.arm.client_bootstrap, pair.client_admin),
         )
-        stranger_tls = claims.mutual_tls(pair.ca, stranger.certificate, stranger.key)
-        nobody_tls = claims.mutual_tls(pair.ca, None, None)
+        stranger_tls = mutual_tls(pair.ca, stranger.certificate, stranger.key)
+        nobody_tls = mutual_tls(pair.ca, None, None)
         return ArmDeployment(
             target=Target(name=self.resident, address=pair.outbound, host="app.meshperf"),
             processes=processes,
@@ -239,7 +240,7 @@ def _observed(arm: Arm, pair: SidecarPair) -> Facts:
     }
     for name in ("tls_version", "tls_cipher", "tls_group", "tls_signature"):
         facts[f"security.{name}"] = Fact(value=seen.get(name, "none"), source=source)
-    reply = claims.ask(pair.outbound, "/whoami").json() if arm.mode == "http" else {}
+    reply = ask(pair.outbound, "/whoami").json() if arm.mode == "http" else {}
     headers = reply.get("headers")
     if isinstance(headers, dict):
         added = {name: value for name, value in headers.items() if name not in _PROBE_HEADERS}

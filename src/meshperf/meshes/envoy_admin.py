@@ -8,7 +8,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from meshperf.meshes.claims import ask
+from meshperf.environments.asking import ask
 
 __all__ = ["TlsSeen", "configuration_digest", "counters", "is_live", "tls_seen", "workers"]
 

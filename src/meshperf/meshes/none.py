@@ -10,6 +10,7 @@ import ssl
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from meshperf.environments.asking import ask, mutual_tls
 from meshperf.environments.site import Site
 from meshperf.load.plan import Target, TlsSettings
 from meshperf.meshes import claims
@@ -100,7 +101,7 @@ class _ClientLibrary:
             )
 
         def observed() -> Facts:
-            seen = claims.ask(address, "/whoami", tls=self.admitted).json()
+            seen = ask(address, "/whoami", tls=self.admitted).json()
             return {
                 "security.mtls": Fact(
                     value="strict" if seen.get("identity") == self.caller else "off", source="whoami"
@@ -160,9 +161,9 @@ class NoMesh:
             needs=needs,
             target_tls=tls,
             caller=client.uri,
-            admitted=claims.mutual_tls(authority.certificate, client.certificate, client.key),
-            stranger=claims.mutual_tls(authority.certificate, stranger.certificate, stranger.key),
-            nobody=claims.mutual_tls(authority.certificate, None, None),
+            admitted=mutual_tls(authority.certificate, client.certificate, client.key),
+            stranger=mutual_tls(authority.certificate, stranger.certificate, stranger.key),
+            nobody=mutual_tls(authority.certificate, None, None),
         )
 
 

@@ -2,6 +2,6 @@
 
 from meshperf.workloads.echo import Endpoint, WorkloadTls, start_echo
 from meshperf.workloads.executable import executable
-from meshperf.workloads.questions import counters, whoami
+from meshperf.workloads.questions import counters
 
-__all__ = ["Endpoint", "WorkloadTls", "counters", "executable", "start_echo", "whoami"]
+__all__ = ["Endpoint", "WorkloadTls", "counters", "executable", "start_echo"]
