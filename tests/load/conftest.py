@@ -10,8 +10,9 @@ import socket
 import subprocess
 import sysconfig
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -22,7 +23,6 @@ def _workload_binary() -> Path | None:
     root = Path(__file__).parents[2]
     places = [
         os.environ.get("MESHPERF_WORKLOAD"),
-        root / "target" / "release" / "meshperf-workload",
         root / "src" / "meshperf" / "_bin" / "meshperf-workload",
         Path(sysconfig.get_path("purelib")) / "meshperf" / "_bin" / "meshperf-workload",
         shutil.which("meshperf-workload"),
@@ -33,9 +33,10 @@ def _workload_binary() -> Path | None:
 class Workload:
     """A running workload process."""
 
-    def __init__(self, process: subprocess.Popen[str], address: str) -> None:
+    def __init__(self, process: subprocess.Popen[str], ready: Mapping[str, Any]) -> None:
         self.process = process
-        self.address = address
+        self.address: str = ready["address"]
+        self.started_monotonic_ns: int = ready["started_monotonic_ns"]
 
     def target(self, **changes: object) -> Target:
         return Target(**{"name": "echo", "address": self.address, "host": "echo.example", "connections": 4, **changes})
@@ -58,7 +59,7 @@ def start_workload() -> Iterator[Callable[..., Workload]]:
             stack.callback(process.stdout.close)
             line = process.stdout.readline()
             assert line, f"the workload ended at once: {options}"
-            return Workload(process, json.loads(line)["address"])
+            return Workload(process, json.loads(line))
 
         yield start
 

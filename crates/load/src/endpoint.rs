@@ -70,6 +70,12 @@ impl Endpoint {
                 address,
                 reason,
             },
+            // Not the target's fault: nobody should go and look whether it listens.
+            Reason::Resources => LoadError::Resources {
+                target,
+                address,
+                reason,
+            },
             _ => LoadError::Unreachable {
                 target,
                 address,

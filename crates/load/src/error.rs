@@ -14,6 +14,12 @@ pub enum LoadError {
         address: String,
         reason: String,
     },
+    #[error("this machine cannot open the connections to target `{target}` at {address}: {reason}")]
+    Resources {
+        target: String,
+        address: String,
+        reason: String,
+    },
     #[error("target `{target}` at {address} does not speak HTTP/1.1: {reason}")]
     Protocol {
         target: String,
@@ -52,7 +58,7 @@ impl LoadError {
             Self::Unreachable { .. } => "MP5301",
             Self::Protocol { .. } => "MP5302",
             Self::Tls { .. } => "MP5303",
-            Self::System { .. } => "MP3005",
+            Self::System { .. } | Self::Resources { .. } => "MP3005",
             Self::Worker(_) => "MP5202",
             Self::Stopped => "MP5201",
         }
