@@ -10,6 +10,7 @@ NAMES = {
     "delay": "benchmarks.delay_truth",
     "cpu": "benchmarks.engine_cpu",
     "resolution": "benchmarks.resolution",
+    "kill": "benchmarks.kill_anywhere",
 }
 
 

@@ -96,7 +96,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             spent[design] += took
             print(f"round {number + 1}/{options.rounds} {design}: {took:.1f} s", flush=True)
     print(
-        "\ndesign       pair                  metric            ratio [95 % over rounds]   half-width  within   added us"
+        "\ndesign       pair                  metric            ratio [95 % over rounds]  half-width  within  added us"
     )
     for design in designs:
         for comparison in analysis.compare(
