@@ -41,7 +41,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
                 told = started.communicate()[1].strip().splitlines()[-1:]
                 print(f"{kill + 1:3}: ended by itself with {started.returncode}: {told}", flush=True)
                 continue
-            before = finished(out)
+            before, running = finished(out), len(command.leftovers())
             started.kill()
             began = time.monotonic()
             while (left := command.leftovers()) and time.monotonic() - began < DEADLINE_S:
@@ -50,7 +50,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             started.communicate()
             slowest, kills = max(slowest, took), kills + 1
             lost += len(before - finished(out))
-            print(f"{kill + 1:3}: rounds {sorted(before)}, all gone in {took:.3f} s, left {len(left)}", flush=True)
+            print(f"{kill + 1:3}: rounds {sorted(before)}, {running} processes, gone in {took:.3f} s, left {len(left)}")
         for _ in range(20):
             result = command.run("run", experiment, "--resume", out, timeout=600)
             if result.returncode == 0:
