@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import itertools
+import os
+import signal
 import socket
 import struct
+import subprocess
+import sys
 import threading
 import time
+from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
-from meshperf.errors import TargetError, UsageError
-from meshperf.load import Arrivals, NativeSession, Phase, SessionPlan, Target
+from meshperf.errors import CaptureError, PrerequisiteError, TargetError, UsageError
+from meshperf.load import Arrivals, NativeSession, Phase, SessionPlan, Target, TlsSettings
 
 pytestmark = pytest.mark.needs_native
 
@@ -60,6 +66,98 @@ def test_a_target_that_never_answers_the_connect_is_given_up_in_time():
         finally:
             for filler in fillers:
                 filler.close()
+
+
+_TOO_MANY = """
+import resource, sys
+from meshperf.errors import PrerequisiteError
+from meshperf.load import NativeSession, SessionPlan, Target
+resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64))
+target = Target(name="many", address=sys.argv[1], host="x", connections=200)
+try:
+    NativeSession.open(SessionPlan(targets=(target,), workers=2))
+except PrerequisiteError as error:
+    print(error.code, error.exit_code, error.message, error.hint, sep="\\n")
+"""
+
+
+def test_more_connections_than_file_descriptors_are_refused_before_any_load(serve):
+    heard: list[bytes] = []
+    script = serve(lambda connection: heard.append(connection.recv(4096)))
+    done = subprocess.run(
+        [sys.executable, "-c", _TOO_MANY, script.address], capture_output=True, text=True, timeout=20, check=False
+    )
+    assert done.stderr == ""
+    code, exit_code, message, hint = done.stdout.splitlines()
+    assert (code, exit_code) == ("MP3005", "3")
+    assert "many" in message
+    assert "Too many open files" in message
+    assert "ulimit -n" in hint
+    script.close()
+    assert script.accepted < 64
+    assert set(heard) <= {b""}
+
+
+def test_an_address_that_is_not_ours_to_send_from_is_not_blamed_on_the_target(serve):
+    target = serve(lambda connection: None).target(source_address="198.51.100.7")
+    with pytest.raises(PrerequisiteError) as caught:
+        NativeSession.open(SessionPlan(targets=(target,)))
+    assert caught.value.code == "MP3005"
+
+
+def test_ctrl_c_while_connections_are_opened_leaves_nothing_behind():
+    # The listener's queue takes the connections, and nobody ever answers the TLS handshake.
+    def tasks() -> set[str]:
+        return {task.name for task in Path("/proc/self/task").iterdir()}
+
+    with socket.create_server(("127.0.0.1", 0), backlog=16) as listener:
+        target = Target(
+            name="silent",
+            address=f"127.0.0.1:{listener.getsockname()[1]}",
+            host="x",
+            connections=4,
+            tls=TlsSettings(ca_pem="", verify=False),
+        )
+        sent_at = []
+
+        def interrupt() -> None:
+            sent_at.append(time.monotonic())
+            os.kill(os.getpid(), signal.SIGINT)
+
+        before = tasks()
+        timer = threading.Timer(0.3, interrupt)
+        timer.start()
+        with pytest.raises(KeyboardInterrupt):
+            NativeSession.open(SessionPlan(targets=(target,), workers=2, connect_timeout_s=20.0))
+        took = time.monotonic() - sent_at[0]
+        timer.join()
+        listener.settimeout(5)
+        for _ in range(4):
+            connection, _ = listener.accept()
+            with connection:
+                connection.settimeout(5)
+                while connection.recv(4096):
+                    pass
+        assert took < 0.2
+        assert tasks() <= before
+
+
+@pytest.mark.parametrize(
+    ("code", "kind"), [("MP5201", CaptureError), ("MP5202", CaptureError), ("MP5303", TargetError)]
+)
+def test_what_the_engine_says_keeps_its_code_and_finds_its_class(constant, code, kind):
+    # A Ctrl-C is a KeyboardInterrupt in Python, so MP5201, the engine's own word for it, needs an engine that says it.
+    class EngineError(Exception):
+        pass
+
+    class Engine:
+        def run(self, *_: object) -> None:
+            raise EngineError(code, "what happened")
+
+    module = SimpleNamespace(EngineError=EngineError)
+    with pytest.raises(kind) as caught:
+        NativeSession(Engine(), module).run([constant()])
+    assert (caught.value.code, caught.value.message) == (code, "what happened")
 
 
 def test_another_protocol_is_a_target_error(serve, constant):
