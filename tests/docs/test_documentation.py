@@ -214,7 +214,7 @@ def test_the_envoy_template_of_the_guide_holds_every_claim(tmp_path: Path) -> No
         mine = next(item for item in up if item.resident.name == "mine")
         claims = [*mine.deployment.observe("begin"), *mine.deployment.observe("end")]
         assert [claim for claim in claims if not claim.held] == []
-        assert sum("refused" in claim.claim for claim in claims) == 6
+        assert sum("refused" in claim.claim for claim in claims) >= 6
 
 
 def test_the_variables_of_templates_are_those_of_the_guide() -> None:
