@@ -9,10 +9,10 @@ from simulated import BARE, BASELINE, ENVOY, HOST, MARGINS, SimulatedArm, Simula
 from meshperf.analysis import Verdict, compare
 from meshperf.errors import ComparisonError
 from meshperf.spec.experiment import Objective
-from meshperf.spec.records import Fact, Validity, ValidityState, WarningKind
+from meshperf.spec.records import Counts, Fact, GuardReading, Validity, ValidityState, WarningKind
 from meshperf.units import Unit
 
-STEAL = Validity(state=ValidityState.INVALID, reasons=("steal 7 % over the round",))
+STEAL = (GuardReading(guard="steal", value=0.07, unit="1", warn_above=0.01, invalid_above=0.05, outcome="invalid"),)
 
 
 def _compare(runs, subject=("mesh",), **settings):
@@ -65,23 +65,23 @@ def test_one_small_round_is_enough_to_pool_the_tail():
     assert _metric(_compare(runs), "p99").pooled
 
 
-def test_invalid_runs_are_excluded_but_listed():
+def test_disturbed_runs_are_excluded_but_listed():
     runs = _clear().run(1)
-    runs[3] = replace(constant_run(5.0, arm="envoy", round=2), validity=STEAL)
+    runs[3] = replace(constant_run(5.0, arm="envoy", round=2), guards=STEAL)
     found = _compare(runs)
     metric = _metric(found, "p50")
     assert metric.ratio.n == 5
     assert metric.ratio.value == pytest.approx(1.5, rel=0.05)
     assert [entry.excluded for entry in metric.rounds if entry.round == 2] == [
-        "envoy: invalid (steal 7 % over the round)"
+        "envoy: the machine was not quiet (steal 0.07, more than 0.05)"
     ]
-    assert found.rounds_excluded == ("round 2, envoy: invalid (steal 7 % over the round)",)
+    assert found.rounds_excluded == ("round 2, envoy: the machine was not quiet (steal 0.07, more than 0.05)",)
     assert WarningKind.ROUND_EXCLUDED in _kinds(found)
     assert next(arm for arm in found.arms if arm.arm == "envoy").invalid == found.rounds_excluded
 
 
 def test_an_arm_without_a_valid_run_is_not_comparable():
-    runs = [replace(run, validity=STEAL) if run.arm == "envoy" else run for run in _clear().run(1)]
+    runs = [replace(run, guards=STEAL) if run.arm == "envoy" else run for run in _clear().run(1)]
     found = _compare(runs)
     assert found.comparability.grade == "X"
     assert {m.verdict for m in found.metrics} == {Verdict.NOT_COMPARABLE}
@@ -233,4 +233,50 @@ def test_a_baseline_alone_with_its_twin_is_an_aa_test():
     assert found.metrics == ()
     assert {entry.metric for entry in found.noise_floors} >= {"p50", "p90", "cpu_per_request"}
     assert WarningKind.FEW_ROUNDS not in _kinds(found)
-    assert _compare([replace(run, validity=STEAL) for run in runs]).comparability.grade == "X"
+    assert _compare([replace(run, guards=STEAL) for run in runs]).comparability.grade == "X"
+
+
+def _failing(runs, rounds, state=ValidityState.INVALID):
+    """Half of envoy's requests fail in these rounds."""
+    return [
+        replace(
+            run,
+            counts=Counts(offered=2000, sent=2000, ok=1000, errors=1000),
+            validity=Validity(state=state, reasons=("50.00% of the requests failed",)),
+        )
+        if run.arm == "envoy" and run.round in rounds
+        else run
+        for run in runs
+    ]
+
+
+@pytest.mark.parametrize("state", [ValidityState.INVALID, ValidityState.NOT_SUSTAINED])
+def test_an_arm_that_fails_in_one_round_is_not_judged_by_those_it_survived(state):
+    found = _compare(_failing(_clear().run(1), {4}, state))
+    assert found.comparability.grade == "X"
+    assert {m.verdict for m in found.metrics} == {Verdict.NOT_COMPARABLE}
+    named = next(entry for entry in found.comparability.violations if entry.path == "run.validity")
+    assert "round 4, envoy" in named.why and "50.00% of the requests failed" in named.why
+    assert ("rate" in named.fix) == (state is ValidityState.NOT_SUSTAINED)
+
+
+def test_an_arm_that_fails_in_every_round_says_why_it_cannot_be_compared():
+    found = _compare(_failing(_clear().run(1), range(1, 7)))
+    assert found.comparability.grade == "X"
+    assert sum(entry.path == "run.validity" for entry in found.comparability.violations) == 6
+
+
+def test_failures_count_in_the_error_share_and_the_objectives_of_their_arm():
+    objective = Objective(metric="errors", op="<=", threshold=0.001, unit=Unit.RATIO, text="errors <= 0.1%")
+    found = _compare(_failing(_clear().run(1), {1, 2, 3}), objectives=[objective])
+    assert [(entry.arm, entry.outcome) for entry in found.objectives] == [("baseline", "held"), ("envoy", "broken")]
+    assert next(arm for arm in found.arms if arm.arm == "envoy").error_share == pytest.approx(0.25, abs=0.01)
+    assert "errors.share" in {entry.path for entry in found.comparability.violations}
+
+
+def test_failures_in_a_round_that_the_machine_disturbed_are_not_held_against_the_arm():
+    objective = Objective(metric="errors", op="<=", threshold=0.001, unit=Unit.RATIO, text="errors <= 0.1%")
+    runs = [replace(run, guards=STEAL) if run.round == 4 else run for run in _failing(_clear().run(1), {4})]
+    found = _compare(runs, objectives=[objective])
+    assert found.comparability.grade == "A"
+    assert {entry.outcome for entry in found.objectives} == {"held"}

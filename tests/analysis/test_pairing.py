@@ -2,11 +2,12 @@
 
 from dataclasses import replace
 
+import pytest
 from simulated import Simulation, constant_run
 
-from meshperf.analysis.pairing import excluded_runs, in_order, pair_rounds
+from meshperf.analysis.pairing import arm_fault, excluded_runs, in_order, pair_rounds, set_aside, why_excluded
 from meshperf.histograms import Histogram
-from meshperf.spec.records import Validity, ValidityState
+from meshperf.spec.records import Claim, GuardReading, Validity, ValidityState
 
 INVALID = Validity(state=ValidityState.INVALID, reasons=("steal 7 %",))
 
@@ -64,3 +65,33 @@ def test_a_run_whose_slices_do_not_add_up_is_not_compared():
 def test_the_same_run_given_twice_counts_once():
     run = _run("baseline", 1)
     assert in_order([run, run]) == (run,)
+
+
+def _guard(name, outcome="invalid"):
+    return GuardReading(guard=name, value=0.07, unit="1", warn_above=0.01, invalid_above=0.05, outcome=outcome)
+
+
+@pytest.mark.parametrize(
+    ("state", "guards", "aside", "fault"),
+    [
+        (ValidityState.VALID, (), False, False),
+        (ValidityState.VALID, (_guard("steal", "warn"),), False, False),
+        (ValidityState.CLIENT_LIMITED, (_guard("busy_share"),), True, False),
+        (ValidityState.NOT_SUSTAINED, (_guard("rate_shortfall"),), False, True),
+        (ValidityState.INVALID, (_guard("error_share"), _guard("busy_share")), False, True),
+        (ValidityState.INVALID, (_guard("error_share"), _guard("steal")), True, False),
+        # A stored verdict that its own guards contradict is not believed.
+        (ValidityState.VALID, (_guard("steal"),), True, False),
+        (ValidityState.VALID, (_guard("client_delay_p99"),), True, False),
+        (ValidityState.VALID, (_guard("error_share"),), False, True),
+    ],
+)
+def test_the_machine_sets_a_run_aside_and_the_arm_answers_for_itself(state, guards, aside, fault):
+    run = replace(_run("envoy", 1), validity=Validity(state=state, reasons=("why",)), guards=guards)
+    assert (set_aside(run) is not None, arm_fault(run) is not None) == (aside, fault)
+    assert (why_excluded(run) is not None) == (aside or fault)
+
+
+def test_a_run_whose_claim_did_not_hold_is_not_compared_whatever_its_verdict():
+    claim = Claim(claim="mtls: strict", held=False, evidence="plaintext was answered", when="end")
+    assert "plaintext was answered" in why_excluded(replace(_run("envoy", 1), claims=(claim,)))

@@ -22,11 +22,21 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from meshperf.analysis.figures import error_share
+from meshperf.analysis.pairing import arm_fault, set_aside
 from meshperf.analysis.records import Comparability, Violation
 from meshperf.analysis.rules import Rule, Rules, packaged_rules
-from meshperf.spec.records import Fact, Facts, FactValue, RunResult
+from meshperf.spec.records import Fact, Facts, FactValue, RunResult, ValidityState
 
-__all__ = ["GRADES", "compare_facts", "compare_runs", "constancy", "error_violations", "grade_of", "together"]
+__all__ = [
+    "GRADES",
+    "compare_facts",
+    "compare_runs",
+    "constancy",
+    "error_violations",
+    "fault_violations",
+    "grade_of",
+    "together",
+]
 
 GRADES = ("A", "B", "C", "D", "X")
 ERROR_TOLERANCE = 0.001
@@ -128,19 +138,36 @@ def grade_of(
 
 
 def compare_runs(
-    baseline: Sequence[RunResult], candidate: Sequence[RunResult], *, subject: Sequence[str], against_baseline: bool
+    baseline: Sequence[RunResult],
+    candidate: Sequence[RunResult],
+    *,
+    subject: Sequence[str],
+    against_baseline: bool,
+    every: tuple[Sequence[RunResult], Sequence[RunResult]] | None = None,
 ) -> Comparability:
-    """Judge a pair by all its valid runs (same length, one a round): facts, facts that changed, error shares.
+    """Judge a pair by its runs: facts, facts that changed, error shares, runs that failed by themselves.
 
-    No pair of valid runs: X.
+    Args:
+        baseline, candidate: the runs that were paired, same length, one a round. None: X.
+        every: all runs of the two, those that could not be paired too; the paired ones when it is not given.
     """
+    all_baseline, all_candidate = every if every is not None else (baseline, candidate)
+    faults = fault_violations([*all_baseline, *all_candidate])
     if not baseline or not candidate:
-        return Comparability(grade="X", subject=tuple(subject), rules=packaged_rules().label)
+        arms = tuple(runs[0].arm if runs else "" for runs in (all_baseline, all_candidate))
+        return Comparability(
+            grade="X",
+            subject=tuple(subject),
+            violations=faults,
+            rules=packaged_rules().label,
+            arm=arms[1],
+            against=arms[0],
+        )
     arms = (baseline[0].arm, candidate[0].arm)
     facts = compare_facts(
         baseline[0].facts, candidate[0].facts, subject=subject, against_baseline=against_baseline, arms=arms
     )
-    extra = (*constancy(baseline), *constancy(candidate), *error_violations(baseline, candidate))
+    extra = (*constancy(baseline), *constancy(candidate), *error_violations(all_baseline, all_candidate), *faults)
     graded = replace(facts, violations=(*facts.violations, *extra))
     grade = _worse(grade_of(graded.violations, graded.unknowns), "X" if any(extra) else "A")
     if len(baseline) < 2:
@@ -178,8 +205,11 @@ def constancy(runs: Sequence[RunResult]) -> tuple[Violation, ...]:
 def error_violations(baseline: Sequence[RunResult], candidate: Sequence[RunResult]) -> tuple[Violation, ...]:
     """Error shares more than 0.1 percentage points apart: the arm that fails more answers only its easier requests.
 
-    A handful of failures is not taken for a difference.
+    A handful of failures is not taken for a difference. Runs that were set aside do not count.
     """
+    baseline, candidate = ([run for run in runs if set_aside(run) is None] for runs in (baseline, candidate))
+    if not baseline or not candidate:
+        return ()
     a, b = error_share(baseline), error_share(candidate)
     failures = [sum(run.counts.offered - run.counts.ok for run in runs) for runs in (baseline, candidate)]
     if not abs(a - b) > ERROR_TOLERANCE or abs(failures[0] - failures[1]) < _FEWEST_ERRORS:
@@ -196,6 +226,34 @@ def error_violations(baseline: Sequence[RunResult], candidate: Sequence[RunResul
             against=baseline[0].arm,
         ),
     )
+
+
+def fault_violations(runs: Sequence[RunResult]) -> tuple[Violation, ...]:
+    """One for every run in which an arm failed requests or did not sustain the load: the rounds that it survived are
+    a selection, and no figure made from them alone speaks for the arm.
+    """
+    found = []
+    for run in runs:
+        reason = arm_fault(run)
+        if reason is None:
+            continue
+        missed = run.validity.state is ValidityState.NOT_SUSTAINED
+        found.append(
+            Violation(
+                path="run.validity",
+                a=ValidityState.VALID.value,
+                b=ValidityState.INVALID.value if run.validity.ok else run.validity.state.value,
+                severity="EQ",
+                why=f"round {run.round}, {run.resident} (run {run.run_id}): {reason}; the rounds it survived do not "
+                "speak for it",
+                fix="lower the offered rate until the arm sustains it"
+                if missed
+                else "find out why it fails and mend it",
+                arm=run.arm,
+                against=run.arm,
+            )
+        )
+    return tuple(found)
 
 
 def together(pairs: Sequence[Comparability], subject: Sequence[str]) -> Comparability:

@@ -22,7 +22,7 @@ from meshperf.analysis.intervals import hodges_lehmann, ratio_estimate, t_test_p
 from meshperf.analysis.noise_floor import floor_for, noise_floors, twin_warnings
 from meshperf.analysis.notices import general_warnings, metric_warnings
 from meshperf.analysis.objectives import try_objectives
-from meshperf.analysis.pairing import excluded_runs, in_order, pair_rounds
+from meshperf.analysis.pairing import excluded_runs, in_order, pair_rounds, set_aside, why_excluded
 from meshperf.analysis.records import Comparability, Comparison, MetricComparison, NoiseFloor
 from meshperf.analysis.series import PairedRounds, Series, series_of
 from meshperf.analysis.summary import summarise
@@ -117,6 +117,7 @@ def _compare_point(
             [pair.candidate for pair in pairs],
             subject=subject,
             against_baseline=judged.primary,
+            every=(_of(runs, judged.against), _of(runs, judged.arm)),
         )
         (against_baseline if judged.primary else among_candidates).append(comparability)
         for metric in _metrics(judged, paired, comparability.grade, margins, floors, pilot):
@@ -126,7 +127,7 @@ def _compare_point(
         against_baseline.append(_alone(runs, baseline, subject))
     whole = together(against_baseline, subject)
     summaries = [[run for run in runs if (run.arm, run.twin) == resident] for resident in _residents(runs, arms)]
-    base_runs = [run for run in runs if (run.arm, run.twin) == (baseline, 0)]
+    base_runs = _of(runs, baseline)
     excluded = excluded_runs(runs)
     warnings += general_warnings(runs, whole, metrics, redone=redone)
     return Comparison(
@@ -142,12 +143,10 @@ def _compare_point(
         objectives=tuple(
             outcome
             for arm in arms
-            for outcome in try_objectives(
-                arm, [run for run in runs if (run.arm, run.twin) == (arm, 0) and run.validity.ok], objectives
-            )
+            for outcome in try_objectives(arm, [run for run in _of(runs, arm) if set_aside(run) is None], objectives)
         ),
         warnings=tuple(warnings),
-        rounds=len({run.round for run in runs if run.validity.ok}),
+        rounds=len({run.round for run in runs if why_excluded(run) is None}),
         rounds_excluded=(*redone, *excluded),
         primary_family=PRIMARY_FAMILY,
         alpha=ALPHA,
@@ -233,9 +232,15 @@ def _judged_pairs(arms: Sequence[str], runs: Sequence[RunResult]) -> Iterator[_A
 def _alone(runs: Sequence[RunResult], baseline: str, subject: tuple[str, ...]) -> Comparability:
     """The baseline arm without candidates, an A/A test: held against its twin, or else against itself over rounds."""
     pairs = pair_rounds(runs, baseline=(baseline, 0), candidate=(baseline, 1)).pairs
-    first = [pair.baseline for pair in pairs] or [run for run in runs if run.twin == 0 and run.validity.ok]
+    first = [pair.baseline for pair in pairs] or [run for run in runs if run.twin == 0 and why_excluded(run) is None]
     second = [pair.candidate for pair in pairs] or first
-    return compare_runs(first, second, subject=subject, against_baseline=True)
+    every = (_of(runs, baseline), _of(runs, baseline, twin=1) or _of(runs, baseline))
+    return compare_runs(first, second, subject=subject, against_baseline=True, every=every)
+
+
+def _of(runs: Sequence[RunResult], arm: str, twin: int = 0) -> list[RunResult]:
+    """All runs of one resident, comparable or not."""
+    return [run for run in runs if (run.arm, run.twin) == (arm, twin)]
 
 
 def _arms_in_order(runs: Sequence[RunResult], baseline: str) -> tuple[str, ...]:

@@ -39,7 +39,7 @@ def general_warnings(
     """Warnings on a comparison as a whole; `metrics`: all of its pairs; `redone`: attempts that were made again."""
     found = []
     counted = [sum(entry.excluded is None for entry in metric.rounds) for metric in metrics if metric.primary]
-    fewest = min(counted, default=len({run.round for run in runs if run.validity.ok}))
+    fewest = min(counted, default=len({run.round for run in runs if why_excluded(run) is None}))
     if fewest < COMPANION_ROUNDS:
         consequence = (
             f"fewer than {FEWEST_ROUNDS} never decide"

@@ -28,7 +28,7 @@ _QUANTILE = re.compile(r"p(\d{1,2}(?:\.\d+)?)")
 def try_objectives(
     arm: str, runs: Sequence[RunResult], objectives: Sequence[Objective]
 ) -> tuple[ObjectiveOutcome, ...]:
-    """Try each objective on an arm's valid runs. No runs, or nothing measured: `unknown`."""
+    """Try each objective on an arm's runs, those in which it failed too. No runs, or nothing measured: `unknown`."""
     outcomes = []
     for objective in objectives:
         value = objective_value(runs, objective.metric)

@@ -1,9 +1,12 @@
 """Which runs meet which: rounds paired between two residents of one group, and what is left out and why.
 
-What it decides: a pair counts when both runs are valid, of the same round and group, and of that round's last attempt.
+What it decides: a pair counts when both runs may be compared, are of the same round and group, and of that round's last
+attempt.
 
-What it refuses: leaving a run out for its result. Only what was declared beforehand (validity, guards, a round that
-broke off) excludes, the pair goes as a whole, and what was left out stays listed with its reason.
+What it refuses: leaving a run out for its result. What the machine or the generator did (`set_aside`) excludes a round
+without a word on the arm. What the arm did itself (`arm_fault`: it failed requests, or did not sustain the load) has no
+comparable figures either, but it is the arm's result: it stays in the error share and the objectives, and the pair is
+not comparable, or else the rounds in which an arm survived would speak for all of them.
 """
 
 from __future__ import annotations
@@ -12,9 +15,26 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from meshperf.analysis.figures import slices_add_up
-from meshperf.spec.records import RunResult, Validity, ValidityState
+from meshperf.spec.records import GuardReading, RunResult, Validity, ValidityState
 
-__all__ = ["ExcludedPair", "Pair", "Pairing", "Resident", "excluded_runs", "in_order", "pair_rounds", "why_excluded"]
+__all__ = [
+    "ExcludedPair",
+    "Pair",
+    "Pairing",
+    "Resident",
+    "arm_fault",
+    "excluded_runs",
+    "in_order",
+    "pair_rounds",
+    "set_aside",
+    "why_excluded",
+]
+
+ARM_GUARDS = frozenset({"rate_shortfall", "error_share"})
+"""Guards that speak of the arm."""
+GENERATOR_GUARDS = frozenset({"busy_share", "client_delay_p99"})
+"""Guards that speak of the generator; which of the two is to blame when several break is in the run's state."""
+_MADE_AGAIN = "the round was made again"
 
 Resident = tuple[str, int]
 """Arm and twin: ("envoy", 1) is the A/A twin of envoy."""
@@ -61,7 +81,7 @@ def in_order(runs: Sequence[RunResult]) -> tuple[RunResult, ...]:
         newest = last[run.load_point, run.round, run.group]
         reasons = [] if slices_add_up(run) else ["its slices do not add up to its histogram"]
         if run.attempt != newest:
-            reasons.append(f"the round was made again (attempt {newest + 1})")
+            reasons.append(f"{_MADE_AGAIN} (attempt {newest + 1})")
         if reasons:
             state = ValidityState.INVALID if run.validity.ok else run.validity.state
             run = replace(run, validity=Validity(state=state, reasons=(*run.validity.reasons, *reasons)))
@@ -74,12 +94,50 @@ def in_order(runs: Sequence[RunResult]) -> tuple[RunResult, ...]:
 
 
 def why_excluded(run: RunResult) -> str | None:
-    """The reason why a run is not compared; None when it may be."""
-    if run.validity.ok:
+    """The reason why a run is not compared; None when it may be. The stored verdict is believed only against a run."""
+    reason = set_aside(run) or arm_fault(run) or _claims_broken(run)
+    return None if reason is None else f"{run.resident}: {reason}"
+
+
+def set_aside(run: RunResult) -> str | None:
+    """Why a run says nothing about its arm: the machine, the generator, or a round made again. None: it counts."""
+    if any(reason.startswith(_MADE_AGAIN) for reason in run.validity.reasons):
+        return _stated(run)
+    broken = [guard for guard in run.guards if guard.outcome == "invalid"]
+    noisy = [guard for guard in broken if guard.guard not in ARM_GUARDS | GENERATOR_GUARDS]
+    if noisy:
+        return f"the machine was not quiet ({'; '.join(map(_guard_shown, noisy))})"
+    if run.validity.state is ValidityState.CLIENT_LIMITED:
+        return _stated(run)
+    late = [guard for guard in broken if guard.guard in GENERATOR_GUARDS]
+    if run.validity.ok and late:
+        return f"{ValidityState.CLIENT_LIMITED.value} ({'; '.join(map(_guard_shown, late))})"
+    return None
+
+
+def arm_fault(run: RunResult) -> str | None:
+    """What the arm did itself that leaves it without comparable figures; None when there is nothing."""
+    if set_aside(run) is not None:
         return None
-    return f"{run.resident}: {run.validity.state.value}" + (
-        f" ({'; '.join(run.validity.reasons)})" if run.validity.reasons else ""
-    )
+    if not run.validity.ok:
+        return _stated(run)
+    broken = [guard for guard in run.guards if guard.outcome == "invalid"]
+    return f"{ValidityState.INVALID.value} ({'; '.join(map(_guard_shown, broken))})" if broken else None
+
+
+def _claims_broken(run: RunResult) -> str | None:
+    broken = dict.fromkeys(f"{claim.claim}: {claim.evidence}" for claim in run.claims if not claim.held)
+    return f"a claim did not hold ({'; '.join(broken)})" if broken else None
+
+
+def _stated(run: RunResult) -> str:
+    return run.validity.state.value + (f" ({'; '.join(run.validity.reasons)})" if run.validity.reasons else "")
+
+
+def _guard_shown(guard: GuardReading) -> str:
+    unit = "" if guard.unit == "1" else f" {guard.unit}"
+    value, limit = ("unknown" if v is None else f"{v:.3g}{unit}" for v in (guard.value, guard.invalid_above))
+    return f"{guard.guard} {value}, more than {limit}"
 
 
 def excluded_runs(runs: Sequence[RunResult]) -> tuple[str, ...]:

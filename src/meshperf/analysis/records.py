@@ -157,7 +157,7 @@ class ComponentCost:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ArmSummary:
-    """One arm in absolute figures over its valid rounds (twins apart)."""
+    """One arm in absolute figures over its comparable rounds (twins apart); `error_share` counts those it failed in."""
 
     arm: str
     resident: str

@@ -17,7 +17,7 @@ from meshperf.analysis.figures import (
     figure,
 )
 from meshperf.analysis.intervals import geometric_mean
-from meshperf.analysis.pairing import excluded_runs
+from meshperf.analysis.pairing import excluded_runs, set_aside, why_excluded
 from meshperf.analysis.records import ArmSummary, ComponentCost, Estimate
 from meshperf.analysis.rules import packaged_rules
 from meshperf.histograms import merge
@@ -38,7 +38,7 @@ def summarise(runs: Sequence[RunResult], baseline: Sequence[RunResult]) -> ArmSu
         runs: all its runs at one load point, valid or not, at least one.
         baseline: the baseline arm's, for what this one brings.
     """
-    valid = [run for run in runs if run.validity.ok]
+    valid = [run for run in runs if why_excluded(run) is None]
     measured = math.fsum(run.measured_s for run in valid)
     return ArmSummary(
         arm=runs[0].arm,
@@ -47,7 +47,7 @@ def summarise(runs: Sequence[RunResult], baseline: Sequence[RunResult]) -> ArmSu
         requests=sum(run.counts.offered for run in valid),
         offered_rps=runs[0].offered_rps,
         achieved_rps=sum(run.counts.ok for run in valid) / measured if measured > 0 else math.nan,
-        error_share=error_share(valid),
+        error_share=error_share(run for run in runs if set_aside(run) is None),
         figures={metric: _figure(valid, metric) for metric in METRICS},
         pooled_quantiles_s=_pooled(valid),
         brings=_brings(runs, baseline),
