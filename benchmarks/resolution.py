@@ -20,7 +20,7 @@ from meshperf.experiment.conditions import round_facts
 from meshperf.experiment.plan import RoundPlan, make_plan
 from meshperf.experiment.residents import Deployed
 from meshperf.experiment.rounds import RoundTask, measure_round
-from meshperf.meshes import open_mesh
+from meshperf.meshes import AppAddress, open_mesh
 from meshperf.spec.experiment import Arm, ClientLibrary, Experiment, LoadPoint, Workload
 from meshperf.spec.records import RunResult
 from meshperf.workloads import start_echo
@@ -55,7 +55,8 @@ def deploy(site: LocalSite, round_plan: RoundPlan) -> tuple[Deployed, ...]:
         workload = Workload(response_bytes=1024, service_time=DELAYS[resident.name])
         host = f"{resident.name}-app"
         app, endpoint = start_echo(site, workload, name=host, host=host, port=8080, tls=None, trusted_peer=None)
-        deployment = open_mesh("none").prepare(site, resident.arm, resident.name).deploy(site.address(host), 8080)
+        deployment = open_mesh("none").prepare(site, resident.arm, resident.name)
+        deployment = deployment.deploy(AppAddress(host=site.address(host), port=8080, admin=endpoint.admin))
         up[index] = Deployed(resident=resident, app=app, endpoint=endpoint, deployment=deployment)
     return tuple(up[index] for index in sorted(up))
 

@@ -13,7 +13,7 @@ from typing import Protocol
 
 from meshperf.spec.records import Facts
 
-__all__ = ["CpuPlan", "Process", "ProcessSpec", "Site"]
+__all__ = ["CpuPlan", "Process", "ProcessSpec", "Site", "folder_name"]
 
 Readiness = Callable[[], str | None]
 """Returns None when ready, else what is still missing (shown when the deadline passes)."""
@@ -61,6 +61,11 @@ class CpuPlan:
 
     def cpus_for(self, role: str) -> tuple[int, ...]:
         return self.by_role.get(role, self.by_role["app"])
+
+
+def folder_name(resident: str) -> str:
+    """A resident's name in folders and files: `envoy#2`, the twin of `envoy`, is `envoy+twin`, which no arm can be."""
+    return resident.replace("#2", "+twin")
 
 
 class Site(Protocol):

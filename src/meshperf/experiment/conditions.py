@@ -10,10 +10,12 @@ import hashlib
 from collections.abc import Mapping
 
 from meshperf import __version__
+from meshperf.analysis import packaged_rules
 from meshperf.environments.site import Site
 from meshperf.errors import ComparisonError
 from meshperf.spec.experiment import Experiment, LoadPoint, Workload
 from meshperf.spec.records import Fact, Facts
+from meshperf.spec.redaction import shown_path
 from meshperf.workloads import executable
 
 __all__ = ["load_facts", "refuse_changed_facts", "round_facts", "workload_facts"]
@@ -64,7 +66,7 @@ def load_facts(point: LoadPoint, *, wait: str, workers: int) -> Facts:
         "load.duration_s": point.duration_s,
         "load.timeout_s": point.timeout_s,
         "load.method": point.method,
-        "load.path": point.path,
+        "load.path": shown_path(point.path),
         "load.body_bytes": len(point.body),
         "load.header_count": len(point.headers),
         "load.generator": point.generator,
@@ -85,13 +87,15 @@ def refuse_changed_facts(recorded: Facts, now: Facts) -> None:
     Raises:
         ComparisonError: a fact that was known then is known now and differs (MP4004).
     """
+    rules = packaged_rules()
     changed = [
         f"{name}: {before.value!r} then, {now[name].value!r} now"
         for name, before in sorted(recorded.items())
         if name in now
         and before.known
         and now[name].known
-        and before.value != now[name].value
+        and not rules.rule(name).same(before.value, now[name].value)
+        and rules.rule(name).severity in ("EQ", "CLOSE")
         and not name.endswith(_MOMENTARY)
     ]
     if changed:

@@ -188,8 +188,11 @@ def _slice_length(
 ) -> tuple[float, str, PilotFinding | None]:
     if experiment.design == "continuous":
         return point.duration_s, "continuous design", None
+    if experiment.slice_s is not None:
+        return experiment.slice_s, "given", None
     if wanted is not None:
-        return wanted, "given" if experiment.slice_s is not None else "pilot", None
+        # A pilot found it at another load point or in an earlier round; a low rate still needs its 25 requests.
+        return max(wanted, default_slice(point)), "pilot", None
     if len(deployed) == 1:
         return default_slice(point), "default", None
     recording = bench.run("pilot", pilot_phases(point, (0, 1), seed_of(round_plan.seed, "pilot")))

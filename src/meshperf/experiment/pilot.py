@@ -9,8 +9,8 @@ slices let the arms meet before the machine's mood changes, longer ones waste le
 It takes the shortest length within 15 % of the least cost. The rule comes from the study that
 docs/concepts/interleaving.md sums up; the predicted half-width there was 1.4 to 1.7 times too wide: safe.
 
-What it assumes: the noise of the pilot's seconds is like that of the experiment. What it refuses: lengths below 50 ms
-(start-up of a slice would colour it) or with fewer than 25 requests.
+What it assumes: the noise of the pilot's seconds is like that of the experiment. What it refuses: lengths below 100 ms
+(lead-in and guard would be more than 15 % of it) or with fewer than 25 requests.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ __all__ = ["PilotFinding", "choose_slice", "default_slice", "pilot_phases"]
 
 STRETCH_S = 0.05
 """The pilot's load is cut into stretches of this length [s]."""
-_LENGTHS_S = (0.05, 0.1, 0.2, 0.5, 1.0)
+_LENGTHS_S = (0.1, 0.2, 0.5, 1.0)
 _TOLERANCE = 1.15
 _MINIMUM_REQUESTS = 25
 _CONTINUOUS_S = 4.0
@@ -49,10 +49,11 @@ class PilotFinding:
 
 def default_slice(point: LoadPoint) -> float:
     """100 ms, longer where the rate is low: a slice holds at least 25 requests and lasts at most 1 s."""
-    return min(SLICE_CEILING_S, max(0.1, _requests_floor(point)))
+    return min(SLICE_CEILING_S, _requests_floor(point))
 
 
 def _requests_floor(point: LoadPoint) -> float:
+    """25 requests, and lead-in and guard at most 15 % of the slice."""
     return SLICE_FLOOR_S if point.rate is None else max(SLICE_FLOOR_S, _MINIMUM_REQUESTS / point.rate)
 
 

@@ -23,7 +23,8 @@ GUARD_S = 0.005
 """Idle time between slices [s], after the last reply: lets queues empty before the next arm starts."""
 LEAD_IN_S = 0.010
 """Sent but not counted at the start of a slice [s]: sleeping cores and cold caches make it slow."""
-SLICE_FLOOR_S, SLICE_CEILING_S = 0.05, 1.0
+SLICE_FLOOR_S, SLICE_CEILING_S = 0.1, 1.0
+"""Bounds of a slice that is chosen here [s]: lead-in and guard are at most 15 % of it; arms meet within a second."""
 _CANDIDATES_PER_GROUP = 2
 _DRAIN_S = 2.0
 

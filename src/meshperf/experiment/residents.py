@@ -9,7 +9,7 @@ from meshperf.environments.site import Process, Site
 from meshperf.errors import ComparisonError
 from meshperf.experiment.plan import Resident, RoundPlan
 from meshperf.load.plan import Target
-from meshperf.meshes import ArmDeployment, TlsFiles, open_mesh
+from meshperf.meshes import AppAddress, ArmDeployment, TlsFiles, open_mesh
 from meshperf.spec.experiment import LoadPoint, Workload
 from meshperf.spec.records import Claim
 from meshperf.workloads import Endpoint, WorkloadTls, start_echo
@@ -74,7 +74,7 @@ def deploy_round(
             tls=_workload_tls(preparation.needs.tls),
             trusted_peer=preparation.needs.trusted_peer,
         )
-        deployment = preparation.deploy(site.address(host), _APP_PORT)
+        deployment = preparation.deploy(AppAddress(host=site.address(host), port=_APP_PORT, admin=endpoint.admin))
         up[index] = Deployed(resident=resident, app=app, endpoint=endpoint, deployment=deployment)
     return tuple(up[index] for index in range(len(round_plan.group.residents)))
 

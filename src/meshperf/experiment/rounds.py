@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from meshperf.environments.local import LocalSite
+from meshperf.environments.site import folder_name
 from meshperf.experiment.assembly import RoundContext, assemble_run, tls_facts
 from meshperf.experiment.conditions import load_facts
 from meshperf.experiment.measuring import Measured, Watcher, measure
@@ -54,6 +55,7 @@ def measure_round(site: LocalSite, deployed: Sequence[Deployed], task: RoundTask
     """
     task.note("trying out what the arms claim")
     claims = {item.resident.name: list(item.deployment.observe("begin")) for item in deployed}
+    site.check()  # a process that died is a broken round, not a dishonest arm
     require_claims(claims)
     slice_s = task.slice_s
     measured = []
@@ -71,11 +73,12 @@ def measure_round(site: LocalSite, deployed: Sequence[Deployed], task: RoundTask
                 on_progress=task.on_progress,
             )
         )
-        if task.experiment.design == "interleaved":
+        if task.experiment.design == "interleaved" and slice_s is None:
             slice_s = measured[0].slice_s
     seen = {item.resident.name: item.deployment.observed_facts() for item in deployed}
     for item in deployed:
         claims[item.resident.name] += item.deployment.observe("end")
+    site.check()
     return tuple(
         run
         for load_point, result in enumerate(measured)
@@ -84,11 +87,11 @@ def measure_round(site: LocalSite, deployed: Sequence[Deployed], task: RoundTask
 
 
 def run_id(task: RoundTask, resident: str, load_point: int) -> str:
-    """A name that says which run it is: `r01-envoy`, `r02-g2-l1-kuma-2-a1`."""
+    """A name that says which run it is: `r01-envoy`, `r02-g2-l1-kuma+twin-a1`."""
     parts = [task.plan.key]
     if len(task.experiment.load) > 1:
         parts.append(f"l{load_point + 1}")
-    parts.append(resident.replace("#", "-"))
+    parts.append(folder_name(resident))
     if task.attempt:
         parts.append(f"a{task.attempt}")
     return "-".join(parts)

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from meshperf.environments.local import LocalSite
-from meshperf.errors import ComparisonError, DeploymentError
+from meshperf.errors import ComparisonError, DeploymentError, TargetError
 from meshperf.experiment.bundle import Bundle
 from meshperf.experiment.conditions import refuse_changed_facts, round_facts
 from meshperf.experiment.events import Event, Listener, figures
@@ -28,6 +28,8 @@ from meshperf.telemetry import INVALIDATING
 
 __all__ = ["execute"]
 
+_BROKEN_ROUND = frozenset({"MP5104", "MP5301", "MP5302", "MP5303"})
+"""Codes that end a round and not the experiment: a process died, or a resident that was up no longer answers."""
 _WALL_PER_COUNTED = 1.35
 """Guess before any round was timed: wall time of a round over its counted time (lead-in, guards, drains)."""
 _DEPLOY_S = 4.0
@@ -50,6 +52,7 @@ def execute(
             guards kept invalidating rounds until none was left to try (MP4002).
         DeploymentError, PrerequisiteError, StorageError: as their layers say; finished rounds are kept.
     """
+    experiment = bundle.with_kept_templates(experiment)
     plan = make_plan(experiment)
     loop = _Loop(experiment=experiment, bundle=bundle, plan=plan, state_dir=state_dir, listener=listener, pilot=pilot)
     loop.run()
@@ -69,13 +72,18 @@ class _Loop:
     began: float = 0.0
     round_began: float = 0.0
     durations: list[float] = field(default_factory=list)
+    before: dict[str, RunResult] = field(default_factory=dict)
+    """Runs of rounds that were finished before this process began, one a resident."""
 
     def run(self) -> None:
         self.began = time.monotonic()
         self.slice_s = self.experiment.slice_s
         finished = self.bundle.finished_rounds()
         if finished:
-            self.slice_s = self.bundle.runs()[0].design.slice_s
+            self.before = {run.resident: run for run in self.bundle.runs()}
+            # The pilot was at the first load point; the others follow from it.
+            self.slice_s = min(run.design.slice_s or 0.0 for run in self.before.values()) or None
+            self._tell("resumed", f"{len(finished)} of {self.experiment.rounds} rounds are there already")
         spare = self.experiment.rounds // 3 + 1
         for number in range(1, self.experiment.rounds + 1):
             if number in finished:
@@ -100,8 +108,8 @@ class _Loop:
         try:
             for round_plan in (item for item in self.plan.rounds if item.round == number):
                 runs += self._group(round_plan, attempt)
-        except DeploymentError as broken:
-            if broken.code != "MP5104":
+        except (DeploymentError, TargetError) as broken:
+            if broken.code not in _BROKEN_ROUND:
                 raise
             self._exclude(runs, f"broken: {broken.message}")
             return False
@@ -136,6 +144,9 @@ class _Loop:
                 on_progress=self._progress,
             )
             runs = run_round(site, task)
+            for run in runs:
+                if run.resident in self.before:
+                    refuse_changed_facts(self.before[run.resident].facts, run.facts)
             if first:
                 self.slice_s = runs[0].design.slice_s
             return runs

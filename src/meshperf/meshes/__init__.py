@@ -1,6 +1,16 @@
 """Meshes as modules: detect one, deploy an arm with it, try out what it claims."""
 
-from meshperf.meshes.base import AppNeeds, ArmDeployment, Detection, Mesh, Preparation, TlsFiles
+from meshperf.meshes.base import AppAddress, AppNeeds, ArmDeployment, Detection, Mesh, Preparation, TlsFiles
 from meshperf.meshes.registry import mesh_names, open_mesh
 
-__all__ = ["AppNeeds", "ArmDeployment", "Detection", "Mesh", "Preparation", "TlsFiles", "mesh_names", "open_mesh"]
+__all__ = [
+    "AppAddress",
+    "AppNeeds",
+    "ArmDeployment",
+    "Detection",
+    "Mesh",
+    "Preparation",
+    "TlsFiles",
+    "mesh_names",
+    "open_mesh",
+]

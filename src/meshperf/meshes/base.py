@@ -18,7 +18,7 @@ from meshperf.load.plan import Target
 from meshperf.spec.experiment import Arm
 from meshperf.spec.records import Claim, Facts
 
-__all__ = ["AppNeeds", "ArmDeployment", "Detection", "Mesh", "Preparation", "TlsFiles"]
+__all__ = ["AppAddress", "AppNeeds", "ArmDeployment", "Detection", "Mesh", "Preparation", "TlsFiles"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +57,19 @@ class AppNeeds:
     """The only address from which it may believe an identity header: its own sidecar's."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AppAddress:
+    """Where the application of one resident answers, and where it tells its counters (`ip:port`, JSON at /counters)."""
+
+    host: str
+    port: int
+    admin: str
+
+    @property
+    def address(self) -> str:
+        return f"{self.host}:{self.port}"
+
+
 class Preparation(Protocol):
     """One resident that was prepared and waits for its application."""
 
@@ -65,8 +78,8 @@ class Preparation(Protocol):
         """What the application has to be started with."""
         ...
 
-    def deploy(self, app_address: str, app_port: int) -> ArmDeployment:
-        """Start what the mesh brings, now that the application answers at `app_address:app_port`.
+    def deploy(self, app: AppAddress) -> ArmDeployment:
+        """Start what the mesh brings, now that the application answers.
 
         Raises:
             PrerequisiteError: a binary is missing. DeploymentError: a process did not become ready.

@@ -42,9 +42,9 @@ def identity_seen(
     return Claim(claim=claim, held=seen == expected, evidence=f"the workload saw {seen or 'no identity'}", when=when)
 
 
-def forged_identity_ignored(address: str, *, when: str, tls: ssl.SSLContext | None = None) -> Claim:
+def forged_identity_ignored(address: str, *, when: str, tls: ssl.SSLContext | None = None, how: str = "") -> Claim:
     """A caller that writes the identity header itself must not be believed."""
-    claim = "a forged identity header is not believed"
+    claim = f"a forged identity header{' ' + how if how else ''} is not believed"
     reply = ask(address, "/whoami", tls=tls, headers={_IDENTITY_HEADER: _FORGED})
     seen = reply.json().get("identity")
     held = reply.status == 200 and "forged" not in str(seen)

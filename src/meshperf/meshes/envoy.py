@@ -9,22 +9,22 @@ from __future__ import annotations
 
 import hashlib
 import json
-import ssl
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from meshperf.environments.asking import ask, mutual_tls
-from meshperf.environments.site import Process, ProcessSpec, Site
+from meshperf.environments.site import Process, ProcessSpec, Site, folder_name
 from meshperf.errors import DocumentError, Location, PrerequisiteError
 from meshperf.load.plan import Target
-from meshperf.meshes import claims, envoy_admin
-from meshperf.meshes.base import AppNeeds, ArmDeployment, Detection, Preparation
+from meshperf.meshes import envoy_admin
+from meshperf.meshes.base import AppAddress, AppNeeds, ArmDeployment, Detection, Preparation
 from meshperf.meshes.envoy_binary import EnvoyBinary, find_envoy
+from meshperf.meshes.envoy_claims import observer
 from meshperf.meshes.envoy_config import SidecarPair, client_bootstrap, config_digest, server_bootstrap
 from meshperf.spec.experiment import Arm
-from meshperf.spec.records import Claim, Fact, Facts
+from meshperf.spec.records import Fact, Facts
 
 __all__ = ["EnvoyMesh", "adapter"]
 
@@ -54,7 +54,7 @@ class EnvoyMesh:
         from meshperf.meshes.identities import Authority
 
         binary = find_envoy(arm.envoy_path)
-        folder = site.work_dir / "envoy" / resident.replace("#", "-")
+        folder = site.work_dir / "envoy" / folder_name(resident)
         authority = Authority(folder / "certificates")
         return _Prepared(
             site=site, arm=arm, resident=resident, binary=binary, folder=folder, authority=authority,
@@ -72,13 +72,13 @@ class _Prepared:
     authority: Any
     needs: AppNeeds
 
-    def deploy(self, app_address: str, app_port: int) -> ArmDeployment:
+    def deploy(self, app: AppAddress) -> ArmDeployment:
         client, server, stranger = (self.authority.issue(name) for name in ("client", "server", "stranger"))
         pair = SidecarPair(
             client_address=self.site.address(f"{self.resident}-client"),
             server_address=self.site.address(f"{self.resident}-server"),
-            app_address=app_address,
-            app_port=app_port,
+            app_address=app.host,
+            app_port=app.port,
             mtls=self.arm.mtls == "strict",
             mode=self.arm.mode,
             access_log=self.folder if self.arm.access_log else None,
@@ -100,7 +100,7 @@ class _Prepared:
             target=Target(name=self.resident, address=pair.outbound, host="app.meshperf"),
             processes=processes,
             facts=self._facts(pair),
-            observe=_observer(self.arm, pair, stranger_tls, nobody_tls),
+            observe=observer(self.arm, pair, app, stranger=stranger_tls, nobody=nobody_tls),
             observed_facts=lambda: _observed(self.arm, pair),
         )
 
@@ -156,10 +156,6 @@ class _Prepared:
         }
 
 
-def _shortened(digest: str | None) -> str:
-    return digest[:12] if digest else "unreadable"
-
-
 def _fill(template: Path, pair: SidecarPair) -> str:
     from jinja2 import StrictUndefined, TemplateError
     from jinja2.sandbox import SandboxedEnvironment
@@ -174,56 +170,6 @@ def _fill(template: Path, pair: SidecarPair) -> str:
             location=Location(path=template, line=getattr(failure, "lineno", None)),
             hint=f"a template may use: {', '.join(sorted(pair.template_values()))}",
         ) from failure
-
-
-def _observer(
-    arm: Arm, pair: SidecarPair, stranger: ssl.SSLContext, nobody: ssl.SSLContext
-) -> Callable[[str], Sequence[Claim]]:
-    loaded = {admin: envoy_admin.configuration_digest(admin) for admin in (pair.client_admin, pair.server_admin)}
-
-    def observe(when: str) -> Sequence[Claim]:
-        found: list[Claim] = []
-        if arm.mtls == "strict":
-            found += [
-                claims.refused("mtls: plaintext is refused", pair.inbound, when=when, who="a plaintext request"),
-                claims.refused(
-                    "mtls: no certificate is refused", pair.inbound, when=when, tls=nobody,
-                    who="a caller without certificate",
-                ),
-                claims.refused(
-                    "mtls: a wrong identity is refused", pair.inbound, when=when, tls=stranger,
-                    who="another identity of the same authority",
-                ),
-            ]  # fmt: skip
-        if arm.mode == "http":
-            expected = pair.client_identity if arm.mtls == "strict" else None
-            claim = "the workload sees the client sidecar's identity" if expected else "the workload sees no identity"
-            found += [
-                claims.identity_seen(claim, pair.outbound, expected, when=when),
-                claims.forged_identity_ignored(pair.outbound, when=when),
-            ]
-        found += [_workers(arm, admin, when) for admin in loaded]
-        found += [_unchanged(admin, digest, when) for admin, digest in loaded.items()]
-        return found
-
-    return observe
-
-
-def _workers(arm: Arm, admin: str, when: str) -> Claim:
-    count = envoy_admin.workers(admin)
-    claim = f"a sidecar runs {arm.proxy_concurrency} workers"
-    return Claim(claim=claim, held=count == arm.proxy_concurrency, evidence=f"it says {count}", when=when)
-
-
-def _unchanged(admin: str, loaded: str | None, when: str) -> Claim:
-    now = envoy_admin.configuration_digest(admin)
-    held = now is not None and now == loaded
-    evidence = "the digest of what is in force has not changed"
-    if not held:
-        evidence = f"digest {_shortened(now)} in force, {_shortened(loaded)} when it was started"
-    return Claim(
-        claim="a sidecar's configuration is the one it was started with", held=held, evidence=evidence, when=when
-    )
 
 
 def _observed(arm: Arm, pair: SidecarPair) -> Facts:

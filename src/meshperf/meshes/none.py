@@ -11,10 +11,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from meshperf.environments.asking import ask, mutual_tls
-from meshperf.environments.site import Site
+from meshperf.environments.site import Site, folder_name
 from meshperf.load.plan import Target, TlsSettings
 from meshperf.meshes import claims
-from meshperf.meshes.base import AppNeeds, ArmDeployment, Detection, Preparation, TlsFiles
+from meshperf.meshes.base import AppAddress, AppNeeds, ArmDeployment, Detection, Preparation, TlsFiles
 from meshperf.spec.experiment import Arm
 from meshperf.spec.records import Claim, Fact, Facts
 
@@ -45,8 +45,8 @@ class _Plain:
 
     needs: AppNeeds = field(default_factory=AppNeeds)
 
-    def deploy(self, app_address: str, app_port: int) -> ArmDeployment:
-        address = f"{app_address}:{app_port}"
+    def deploy(self, app: AppAddress) -> ArmDeployment:
+        address = app.address
 
         def observe(when: str) -> Sequence[Claim]:
             return (
@@ -74,8 +74,8 @@ class _ClientLibrary:
     stranger: ssl.SSLContext
     nobody: ssl.SSLContext
 
-    def deploy(self, app_address: str, app_port: int) -> ArmDeployment:
-        address = f"{app_address}:{app_port}"
+    def deploy(self, app: AppAddress) -> ArmDeployment:
+        address = app.address
 
         def observe(when: str) -> Sequence[Claim]:
             return (
@@ -136,7 +136,7 @@ class NoMesh:
             return _Plain()
         from meshperf.meshes.identities import Authority
 
-        authority = Authority(site.work_dir / "certificates" / resident.replace("#", "-"))
+        authority = Authority(site.work_dir / "certificates" / folder_name(resident))
         client, server, stranger = (authority.issue(name) for name in ("client", "server", "stranger"))
         tls = TlsSettings(
             ca_pem=authority.certificate.read_text(),
