@@ -10,6 +10,7 @@ core, says so, and never because of the figure under test.
 
 from __future__ import annotations
 
+import contextlib
 import math
 import os
 import select
@@ -131,38 +132,41 @@ class Witness:
     def __init__(self) -> None:
         self.arrivals_s: list[float] = []
         self._listener = socket.create_server(("127.0.0.1", 0), backlog=256)
+        # Connections inherit SO_TIMESTAMPNS, 35 in the kernel's interface; `socket` has no name for it.
+        self._listener.setsockopt(socket.SOL_SOCKET, 35, 1)
         self._wake, self._sleeper = socket.socketpair()
         self.address = f"127.0.0.1:{self._listener.getsockname()[1]}"
         self._thread = threading.Thread(target=self._serve)
         self._thread.start()
 
     def _serve(self) -> None:
-        # SO_TIMESTAMPNS, 35 in the kernel's interface; `socket` has no name for it.
-        timestamps = 35
-        peers: dict[int, socket.socket] = {}
-        with select.epoll() as ready:
+        with contextlib.ExitStack() as peers, select.epoll() as ready:
+            by_descriptor: dict[int, socket.socket] = {}
             ready.register(self._listener, select.EPOLLIN)
             ready.register(self._sleeper, select.EPOLLIN)
             while True:
                 for descriptor, _ in ready.poll():
                     if descriptor == self._sleeper.fileno():
-                        for peer in peers.values():
-                            peer.close()
                         return
                     if descriptor == self._listener.fileno():
-                        peer, _ = self._listener.accept()
-                        peer.setsockopt(socket.SOL_SOCKET, timestamps, 1)
-                        peers[peer.fileno()] = peer
+                        peer = peers.enter_context(self._listener.accept()[0])
+                        by_descriptor[peer.fileno()] = peer
                         ready.register(peer, select.EPOLLIN)
-                        continue
-                    data, notes, _, _ = peers[descriptor].recvmsg(4096, 64)
-                    if not data:
+                    elif not self._answered(by_descriptor[descriptor]):
                         ready.unregister(descriptor)
-                        peers.pop(descriptor).close()
-                        continue
-                    seconds, nanoseconds = struct.unpack("qq", notes[0][2])
-                    self.arrivals_s.append(seconds % 100_000 + nanoseconds * 1e-9)
-                    peers[descriptor].sendall(REPLY)
+                        by_descriptor.pop(descriptor).close()
+
+    def _answered(self, peer: socket.socket) -> bool:
+        try:
+            data, notes, _, _ = peer.recvmsg(4096, 64)
+            if not data:
+                return False
+            seconds, nanoseconds = struct.unpack("qq", notes[0][2])
+            self.arrivals_s.append(seconds % 100_000 + nanoseconds * 1e-9)
+            peer.sendall(REPLY)
+        except ConnectionError:  # a session that gives up closes with replies unread
+            return False
+        return True
 
     def close(self) -> None:
         self._wake.close()
