@@ -58,14 +58,15 @@ def test_a_clean_run_is_valid_with_all_guards_read():
     ],
 )
 def test_a_missed_rate_is_the_targets_when_the_client_is_clean(not_sent, outcome, state):
-    validity, guards, _ = _judge(counts=_counts(10_000 - not_sent, not_sent=not_sent))
+    validity, guards, warnings = _judge(counts=_counts(10_000 - not_sent, not_sent=not_sent))
     assert guards[0].outcome == outcome
     assert validity.state is state
+    assert [warning.kind for warning in warnings] == [WarningKind.RATE_MISSED] * (outcome != "ok")
 
 
 @pytest.mark.parametrize("late", [{"delay_s": 0.002}, {"busy_share": 0.75}, {"delay_s": 0.5}])
 def test_a_missed_rate_is_the_clients_when_the_client_is_late(late):
-    validity, _, warnings = _judge(counts=_counts(9_000, unanswered=400, not_sent=600), **late)
+    validity, _, warnings = _judge(counts=_counts(9_000, not_sent=1_000), **late)
     assert validity.state is ValidityState.CLIENT_LIMITED
     assert {warning.kind for warning in warnings} & {WarningKind.GENERATOR_LATE, WarningKind.GENERATOR_BUSY}
 
@@ -79,11 +80,13 @@ def test_a_missed_rate_is_the_clients_when_the_client_is_late(late):
         (101, True, ValidityState.INVALID),
     ],
 )
-@pytest.mark.parametrize("kind", ["errors", "timeouts"])
+@pytest.mark.parametrize("kind", ["errors", "timeouts", "unanswered"])
 def test_errors_warn_and_then_invalidate(errors, warned, state, kind):
     validity, _, warnings = _judge(counts=_counts(10_000 - errors, **{kind: errors}))
     assert validity.state is state
-    assert [warning.kind for warning in warnings] == [WarningKind.ERRORS] * warned
+    assert [warning.kind for warning in warnings if warning.kind is not WarningKind.RATE_MISSED] == (
+        [WarningKind.ERRORS] * warned
+    )
 
 
 @pytest.mark.parametrize(
@@ -104,9 +107,11 @@ def test_a_busy_generator_limits_every_kind_of_load(share, outcome, state, arriv
 @pytest.mark.parametrize(
     ("p50_s", "delay_s", "outcome"),
     [
-        (0.0001, 0.00095, "ok"),  # below the floor, whatever the median
+        (0.0001, 0.000009, "ok"),
+        (0.0001, 0.00095, "warn"),  # below the floor it is told and never invalidates, whatever the median
         (0.0001, 0.0011, "invalid"),
-        (0.005, 0.0011, "warn"),
+        (0.005, 0.0004, "ok"),
+        (0.005, 0.0006, "warn"),
         (0.005, 0.0051, "invalid"),
         (0.1, 0.009, "ok"),
         (0.1, 0.011, "warn"),
@@ -122,7 +127,7 @@ def test_a_late_generator_is_judged_against_the_median(p50_s, delay_s, outcome):
 
 def test_a_closed_loop_is_not_judged_by_a_schedule():
     validity, guards, _ = _judge(
-        arrivals=Arrivals.CLOSED, offered_rps=None, client_delay=EMPTY, counts=_counts(90, unanswered=10)
+        arrivals=Arrivals.CLOSED, offered_rps=None, client_delay=EMPTY, counts=_counts(10_000, errors=5)
     )
     assert validity.ok
     assert [guard.outcome for guard in guards] == ["unavailable", "ok", "ok", "unavailable"]
@@ -151,3 +156,24 @@ def test_a_debug_build_is_said():
 def test_unknown_busy_share_is_unavailable_and_not_zero():
     _, guards, _ = _judge(busy_share=None)
     assert (guards[2].value, guards[2].outcome) == (None, "unavailable")
+
+
+@pytest.mark.parametrize("kind", ["unanswered", "not_sent"])
+def test_in_a_closed_loop_silence_is_a_failure(kind):
+    closed = {"arrivals": Arrivals.CLOSED, "offered_rps": None, "client_delay": EMPTY}
+    validity, guards, _ = _judge(counts=_counts(90, **{kind: 10}), **closed)
+    assert (guards[1].value, guards[1].outcome) == (pytest.approx(0.1), "invalid")
+    assert validity.state is ValidityState.INVALID
+
+
+def test_a_delay_that_is_only_told_does_not_take_the_blame_for_a_missed_rate():
+    validity, guards, _ = _judge(counts=_counts(9_000, not_sent=1_000), p50_s=0.0001, delay_s=0.00005)
+    assert guards[3].outcome == "warn"
+    assert validity.state is ValidityState.NOT_SUSTAINED
+
+
+@pytest.mark.parametrize(("undrained", "says"), [(1, "1 slice was not"), (3, "3 slices were not")])
+def test_a_slice_that_was_not_answered_within_the_drain_invalidates_its_arm(undrained, says):
+    validity, _, _ = _judge(undrained=undrained)
+    assert validity.state is ValidityState.INVALID
+    assert says in validity.reasons[0]

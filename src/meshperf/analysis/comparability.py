@@ -237,7 +237,9 @@ def fault_violations(runs: Sequence[RunResult]) -> tuple[Violation, ...]:
         reason = arm_fault(run)
         if reason is None:
             continue
-        missed = run.validity.state is ValidityState.NOT_SUSTAINED
+        missed = run.validity.state is ValidityState.NOT_SUSTAINED or any(
+            guard.guard == "rate_shortfall" and guard.outcome == "invalid" for guard in run.guards
+        )
         found.append(
             Violation(
                 path="run.validity",

@@ -130,6 +130,7 @@ def judged(run: RunResult, arrivals: Arrivals) -> RunResult:
         busy_share=run.generator.busy_share,
         arrivals=arrivals,
         build=run.generator.build,
+        undrained=sum(not part.drained for part in run.slices),
     )
     return replace(run, validity=validity, guards=guards, warnings=warnings)
 

@@ -29,7 +29,7 @@ SHORTFALL_LIMIT = 0.05
 """From here on the target did not sustain the rate: its queue grew, and every quantile depends on the run's length."""
 
 ERRORS_WARN = 0.001
-"""Share of errors and timeouts. One in a thousand is where a p99.9 begins to be about failures."""
+"""Share of requests that failed or never got an answer. At one in a thousand a p99.9 begins to be about failures."""
 ERRORS_LIMIT = 0.01
 """At 1 % the successful replies are a selection: fast failures make a target look fast."""
 
@@ -39,7 +39,9 @@ BUSY_LIMIT = 0.90
 """The generator is saturated: what it measures is itself."""
 
 DELAY_FLOOR_S = 1e-3
-"""Delays of the client below a millisecond are those of any scheduler and never judged."""
+"""Delays of the client below a millisecond never invalidate. They are what a scheduler does to any process on a core
+that it shares, with no load behind it, so on a small machine a target that answers in 100 µs would never have a valid
+run, and its p50 and p90 are sound all the same. They are still told: the warning has no such floor."""
 DELAY_WARN_SHARE = 0.10
 """p99 of the client's own delay above a tenth of the median response time: it shows in the first digit."""
 
@@ -54,6 +56,7 @@ def judge(
     busy_share: float | None,
     arrivals: Arrivals,
     build: str = "release",
+    undrained: int = 0,
 ) -> tuple[Validity, tuple[GuardReading, ...], tuple[Warning, ...]]:
     """Judge a run, or any merged set of phases, by its generator.
 
@@ -66,6 +69,7 @@ def judge(
         busy_share: CPU time of the workers by wall time, spinning excluded, in [0, 1]; None where it was not to be had.
         arrivals: `closed` switches off what needs a schedule.
         build: `release` or `debug`.
+        undrained: slices whose last requests were not answered within the drain, so that they met the next arm's load.
 
     Returns:
         The verdict with its reasons; one reading for each guard; the warnings that go with the result.
@@ -73,7 +77,7 @@ def judge(
     scheduled = arrivals is not Arrivals.CLOSED
     guards = (
         _rate(counts, offered_rps, measured_s) if scheduled else _unavailable("rate_shortfall", "1"),
-        _errors(counts),
+        _errors(counts, scheduled),
         _busy(busy_share),
         _delay(response, client_delay) if scheduled else _unavailable("client_delay_p99", "s"),
     )
@@ -83,6 +87,8 @@ def judge(
     missed: list[str] = []
     if counts.ok == 0:
         invalid.append("no request was answered successfully")
+    if undrained:
+        invalid.append(f"{undrained} slice{'s were' if undrained > 1 else ' was'} not answered within the drain")
     if errors.outcome == "invalid":
         invalid.append(f"{errors.value:.2%} of the requests failed, more than {ERRORS_LIMIT:.0%}")
     if busy.outcome == "invalid":
@@ -92,10 +98,15 @@ def judge(
             f"the load generator sent its requests {_ms(delay.value)} late at p99, more than {_ms(delay.invalid_above)}"
         )
     if rate.outcome == "invalid":
-        late = "invalid" in (busy.outcome, delay.outcome) or "warn" in (busy.outcome, delay.outcome)
+        late = busy.outcome in ("warn", "invalid") or _explains(delay)
         share = f"only {1 - (rate.value or 0.0):.1%} of the offered requests were answered"
         (limited if late else missed).append(f"{share}, and the load generator was late" if late else share)
-    return _verdict(invalid, limited, missed), guards, _warnings(errors, busy, delay, build)
+    return _verdict(invalid, limited, missed), guards, _warnings(rate, errors, busy, delay, build)
+
+
+def _explains(delay: GuardReading) -> bool:
+    """Whether the client was late enough to be blamed for a missed rate; a warning below the floor is no excuse."""
+    return delay.value is not None and delay.value > max(DELAY_FLOOR_S, delay.warn_above or 0.0)
 
 
 def _verdict(invalid: list[str], limited: list[str], missed: list[str]) -> Validity:
@@ -119,11 +130,15 @@ def _rate(counts: Counts, offered_rps: float | None, measured_s: float) -> Guard
     return _reading("rate_shortfall", shortfall, "1", SHORTFALL_WARN, SHORTFALL_LIMIT)
 
 
-def _errors(counts: Counts) -> GuardReading:
-    ended = counts.ok + counts.errors + counts.timeouts
-    if ended == 0:
+def _errors(counts: Counts, scheduled: bool) -> GuardReading:
+    """Requests that failed, or never got an answer: to whoever sent them, silence is a failure too.
+
+    What a schedule could not send is a missed rate, the business of the other guard; in a closed loop there is none.
+    """
+    failed = counts.errors + counts.timeouts + counts.unanswered + (0 if scheduled else counts.not_sent)
+    if counts.ok + failed == 0:
         return _unavailable("error_share", "1", why="no request ended")
-    return _reading("error_share", (counts.errors + counts.timeouts) / ended, "1", ERRORS_WARN, ERRORS_LIMIT)
+    return _reading("error_share", failed / (counts.ok + failed), "1", ERRORS_WARN, ERRORS_LIMIT)
 
 
 def _busy(share: float | None) -> GuardReading:
@@ -138,8 +153,7 @@ def _delay(response: Histogram, client_delay: Histogram) -> GuardReading:
         return _unavailable("client_delay_p99", "s", why="no request was sent, or the generator does not say")
     median = float(response.quantile(0.5))
     median = 0.0 if math.isnan(median) else median
-    warn = max(DELAY_FLOOR_S, DELAY_WARN_SHARE * median)
-    return _reading("client_delay_p99", p99, "s", warn, max(DELAY_FLOOR_S, median))
+    return _reading("client_delay_p99", p99, "s", DELAY_WARN_SHARE * median, max(DELAY_FLOOR_S, median))
 
 
 def _reading(guard: str, value: float, unit: str, warn: float, limit: float) -> GuardReading:
@@ -159,8 +173,13 @@ def _unavailable(guard: str, unit: str, why: str = "a closed loop has no schedul
     )
 
 
-def _warnings(errors: GuardReading, busy: GuardReading, delay: GuardReading, build: str) -> tuple[Warning, ...]:
+def _warnings(
+    rate: GuardReading, errors: GuardReading, busy: GuardReading, delay: GuardReading, build: str
+) -> tuple[Warning, ...]:
     found = []
+    if rate.outcome in ("warn", "invalid") and rate.value is not None:
+        text = f"{rate.value:.2%} of the offered requests were not answered: the rate that was asked for was not met"
+        found.append(Warning(kind=WarningKind.RATE_MISSED, text=text, figures={"rate_shortfall": rate.value}))
     if errors.outcome in ("warn", "invalid") and errors.value is not None:
         text = f"{errors.value:.2%} of the requests failed; latencies hold the successful ones only"
         found.append(Warning(kind=WarningKind.ERRORS, text=text, figures={"error_share": errors.value}))

@@ -56,7 +56,9 @@ ADVICE = {
     WarningKind.ROUND_EXCLUDED: "Rounds are kept as records and left out whole; look at the reasons first.",
     WarningKind.ERRORS: "Find the cause before comparing: failed requests are not in the response times.",
     WarningKind.RESUMED: "Facts were captured again and agree; mind the gap when looking for drift.",
-    WarningKind.SLICED_CONTROL: "Sliced and continuous load disagree: prefer `design: continuous` here.",
+    WarningKind.SLICED_CONTROL: "One short stretch, not judged; where the two disagree, try `design: continuous`.",
+    WarningKind.RATE_MISSED: "Lower the offered rate until every request that is due is answered.",
+    WarningKind.CLIENT_IN_GENERATOR: "Add the generator's share before setting this arm's CPU against a sidecar's.",
 }
 """What to do about each kind of warning."""
 

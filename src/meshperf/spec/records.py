@@ -139,6 +139,8 @@ class WarningKind(StrEnum):
     ERRORS = "errors"
     RESUMED = "resumed"
     SLICED_CONTROL = "sliced-control"
+    RATE_MISSED = "rate-missed"
+    CLIENT_IN_GENERATOR = "client-in-generator"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -189,6 +191,7 @@ class ComponentUsage:
     rss_bytes: int | None = None
     threads: int | None = None
     context_switches_voluntary: int | None = None
+    """Context switches and bytes are of the whole measured stretch, lead-ins and the guards between slices included."""
     context_switches_involuntary: int | None = None
     bytes_in: int | None = None
     bytes_out: int | None = None
