@@ -6,7 +6,7 @@ import pytest
 from simulated import BARE, ENVOY, HOST, constant_run, facts_of
 
 from meshperf.analysis import compare_facts, grade_of
-from meshperf.analysis.comparability import compare_runs
+from meshperf.analysis.comparability import compare_runs, constancy
 from meshperf.spec.records import Counts, Fact
 
 
@@ -173,3 +173,67 @@ def test_the_facts_a_real_machine_reports_as_it_goes_do_not_part_its_rounds():
 
     sides = [[measured(arm, number) for number in (1, 2, 3)] for arm in ("baseline", "envoy")]
     assert _judge(*sides).grade == "A"
+
+
+def _one_round(runs, number, **changes):
+    """These runs with some facts changed in one round; None: unknown."""
+    facts = {
+        path.replace("__", "."): Fact(unavailable="lost") if value is None else Fact(value=value)
+        for path, value in changes.items()
+    }
+    return [replace(run, facts={**run.facts, **facts}) if run.round == number else run for run in runs]
+
+
+def test_a_fact_that_differs_in_a_later_round_stands_in_the_way():
+    found = _judge(_runs("baseline"), _one_round(_runs("envoy"), 2, host__kernel="6.2.0"))
+    assert found.grade == "X"
+    named = [entry for entry in found.violations if entry.path == "host.kernel" and entry.against == "baseline"]
+    assert [(entry.a, entry.b) for entry in named] == [("6.1.55", "6.2.0")]
+    assert "in round 2" in named[0].why
+    assert "host.kernel" not in found.equal
+
+
+def test_a_fact_that_is_lost_in_a_later_round_is_unknown_there():
+    sides = [_one_round(_runs(arm), 3, load__connections=None) for arm in ("baseline", "envoy")]
+    found = _judge(*sides)
+    assert found.grade == "X"
+    assert {(entry.path, entry.severity) for entry in found.unknowns} == {("load.connections", "unknown-block")}
+    assert "load.connections" not in found.equal
+
+
+def test_a_change_that_both_arms_share_in_a_round_is_still_a_change():
+    sides = [_one_round(_runs(arm), 2, load__connections=32) for arm in ("baseline", "envoy")]
+    found = _judge(*sides)
+    assert found.grade == "X"
+    assert {(entry.arm, entry.against) for entry in found.violations} == {("baseline", "baseline"), ("envoy", "envoy")}
+
+
+@pytest.mark.parametrize(
+    ("path", "severity", "grade"),
+    [("mesh.version", "unknown-flag", "D"), ("security.mtls", "unknown-block", "X"), ("host.boot_id", None, "A")],
+)
+def test_an_arm_whose_fact_becomes_unknown_may_have_changed(path, severity, grade):
+    envoy = [replace(run, facts={**run.facts, path: Fact(value="first")}) for run in _runs("envoy")]
+    envoy = _one_round(envoy, 3, **{path.replace(".", "__"): None})
+    found = constancy(envoy)
+    assert [(entry.path, entry.severity) for entry in found] == ([(path, severity)] if severity else [])
+    assert _judge(_runs("baseline"), envoy).grade == grade
+
+
+def test_a_proxy_configuration_must_stay_and_is_else_free():
+    def digests(*values):
+        found = _runs("envoy")
+        for number, value in enumerate(values, start=1):
+            found = _one_round(found, number, proxy__config_digest=value)
+        return found
+
+    baseline = [
+        replace(run, facts={**run.facts, "proxy.config_digest": Fact(value="none")}) for run in _runs("baseline")
+    ]
+    found = _judge(baseline, digests("a", "a", "a"))
+    assert found.grade == "A"
+    assert "proxy.config_digest" in {entry.path for entry in found.subject_differences}
+    found = _judge(baseline, digests("a", "a", "b"))
+    assert (found.grade, [entry.path for entry in found.violations]) == ("X", ["proxy.config_digest"])
+    other = _between_candidates(_facts(ENVOY, proxy__config_digest="a"), _facts(ENVOY, proxy__config_digest="b"))
+    assert other.grade == "A"

@@ -18,7 +18,7 @@ What it refuses: to guess. A fact that must be named and is not blocks, even if 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 
 from meshperf.analysis.figures import error_share
@@ -42,6 +42,8 @@ GRADES = ("A", "B", "C", "D", "X")
 ERROR_TOLERANCE = 0.001
 """Error shares of two arms may differ by 0.1 percentage points."""
 _FEWEST_ERRORS = 5
+_CONTEXT = frozenset({"mesh.type", "load.arrivals"})
+"""Facts that decide how others are judged."""
 _MISSING = Fact(unavailable="not recorded")
 
 
@@ -54,6 +56,7 @@ def compare_facts(
     paired: bool = True,
     arms: tuple[str, str] = ("", ""),
     rules: Rules | None = None,
+    only: Collection[str] | None = None,
 ) -> Comparability:
     """Hold the facts of two arms against each other.
 
@@ -63,6 +66,7 @@ def compare_facts(
         against_baseline: the first one is the baseline arm, so what the other brings is the subject.
         paired: both ran in the same rounds on the same host.
         arms: names of (baseline, candidate), for the violations.
+        only: look at these paths alone; None for all, those included that must be there.
 
     Returns:
         The grade from facts alone: A, D or X (B and C need to know the sessions: `grade_of`).
@@ -74,7 +78,7 @@ def compare_facts(
     differences: list[Violation] = []
     equal: list[str] = []
     other_mesh = _value(baseline, "mesh.type") != _value(candidate, "mesh.type") and "mesh" in words
-    for path in sorted({*baseline, *candidate, *book.required}):
+    for path in sorted({*baseline, *candidate, *book.required} if only is None else only):
         rule = book.rule(path)
         a, b = baseline.get(path, _MISSING), candidate.get(path, _MISSING)
         allowed = (
@@ -164,11 +168,12 @@ def compare_runs(
             against=arms[0],
         )
     arms = (baseline[0].arm, candidate[0].arm)
-    facts = compare_facts(
-        baseline[0].facts, candidate[0].facts, subject=subject, against_baseline=against_baseline, arms=arms
-    )
-    extra = (*constancy(baseline), *constancy(candidate), *error_violations(all_baseline, all_candidate), *faults)
-    graded = replace(facts, violations=(*facts.violations, *extra))
+    facts = _facts_of_all(baseline, candidate, subject=subject, against_baseline=against_baseline, arms=arms)
+    changes = (*constancy(baseline), *constancy(candidate))
+    changed = tuple(entry for entry in changes if not entry.severity.startswith("unknown-"))
+    unknown = tuple(entry for entry in changes if entry.severity.startswith("unknown-"))
+    extra = (*changed, *error_violations(all_baseline, all_candidate), *faults)
+    graded = replace(facts, violations=(*facts.violations, *extra), unknowns=(*facts.unknowns, *unknown))
     grade = _worse(grade_of(graded.violations, graded.unknowns), "X" if any(extra) else "A")
     if len(baseline) < 2:
         grade = _worse(grade, "D")
@@ -177,25 +182,85 @@ def compare_runs(
     return replace(graded, grade=grade)
 
 
+def _facts_of_all(
+    baseline: Sequence[RunResult],
+    candidate: Sequence[RunResult],
+    *,
+    subject: Sequence[str],
+    against_baseline: bool,
+    arms: tuple[str, str],
+) -> Comparability:
+    """The facts of every round held against each other: what stands in the way in one round stands in the way.
+
+    The first round is looked at whole; a later one only where a fact is not what it was in the first.
+    """
+
+    def judge(a: Facts, b: Facts, only: Collection[str] | None = None) -> Comparability:
+        return compare_facts(a, b, subject=subject, against_baseline=against_baseline, arms=arms, only=only)
+
+    first, (a, b) = judge(baseline[0].facts, candidate[0].facts), (baseline[0].facts, candidate[0].facts)
+    violations = {entry.path: entry for entry in first.violations}
+    unknowns = {entry.path: entry for entry in first.unknowns}
+    differences = {entry.path: entry for entry in first.subject_differences}
+    equal = set(first.equal)
+    for one, other in zip(baseline[1:], candidate[1:], strict=True):
+        moved = {path for path in {*a, *one.facts} if a.get(path) != one.facts.get(path)}
+        moved |= {path for path in {*b, *other.facts} if b.get(path) != other.facts.get(path)}
+        if not moved:
+            continue
+        found = judge(one.facts, other.facts, None if moved & _CONTEXT else moved)
+        for kept, entries in (
+            (violations, found.violations),
+            (unknowns, found.unknowns),
+            (differences, found.subject_differences),
+        ):
+            for entry in entries:
+                kept.setdefault(entry.path, replace(entry, why=f"in round {one.round}: {entry.why}"))
+                equal.discard(entry.path)
+        # A fact that is equal in each round, though another in each, was equal whenever the two met.
+        equal -= moved - set(found.equal)
+    return replace(
+        first,
+        grade=grade_of(violations.values(), unknowns.values()),
+        violations=tuple(violations.values()),
+        unknowns=tuple(unknowns.values()),
+        subject_differences=tuple(differences.values()),
+        equal=tuple(sorted(equal)),
+    )
+
+
 def constancy(runs: Sequence[RunResult]) -> tuple[Violation, ...]:
-    """Facts of one arm that were not the same in all its rounds, though they must be; the first change of each."""
-    book, found = packaged_rules(), {}
+    """Facts of one arm that were not the same in all its rounds, though they must be; the first change of each.
+
+    A fact that is known in one round and not in another may have changed: its severity is unknown-… by its rule.
+    """
+    book = packaged_rules()
+    found: dict[tuple[str, bool], Violation] = {}
     for run in runs[1:]:
         if run.facts == runs[0].facts:
             continue
-        for path in sorted({*runs[0].facts} & {*run.facts}):
-            rule, a, b = book.rule(path), runs[0].facts[path], run.facts[path]
-            if path in found or rule.severity == "FREE" or not (a.known and b.known) or rule.same(a.value, b.value):
+        for path in sorted({*runs[0].facts} | {*run.facts}):
+            a, b = runs[0].facts.get(path, _MISSING), run.facts.get(path, _MISSING)
+            known = a.known and b.known
+            if (path, known) in found or a == b or not (a.known or b.known):
+                continue
+            rule = book.rule(path)
+            if not (rule.constant or rule.severity != "FREE") or (known and rule.same(a.value, b.value)):
                 continue
             if path.startswith("design."):
                 continue  # chosen anew in each round, alike for all that meet in it
-            found[path] = Violation(
+            word = "changed" if known else "was known in one only of"
+            found[path, known] = Violation(
                 path=path,
-                a=a.value,
-                b=b.value,
-                severity=rule.severity,
-                why=f"{run.arm}: it changed between round {runs[0].round} and round {run.round}; {rule.why}",
-                fix="measure all rounds in one state of the machine and the mesh",
+                a=a.value if a.known else None,
+                b=b.value if b.known else None,
+                severity=("EQ" if rule.constant else rule.severity) if known else f"unknown-{rule.policy(paired=True)}",
+                why=f"{run.arm}: it {word} between round {runs[0].round} and round {run.round}; {rule.why}"
+                if known
+                else f"{run.arm}: it {word} round {runs[0].round} and round {run.round}; unknown is never equal",
+                fix="measure all rounds in one state of the machine and the mesh"
+                if known
+                else f"record `{path}` in every round",
                 arm=run.arm,
                 against=run.arm,
             )

@@ -38,6 +38,7 @@ class Rule:
     paired: str | None = None
     required: bool = False
     across: bool = False
+    constant: bool = False
     why: str = ""
     fix: str = ""
 
