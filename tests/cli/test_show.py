@@ -9,10 +9,8 @@ import sys
 import zipfile
 from pathlib import Path
 
-import pytest
-
-sys.path.insert(0, str(Path(__file__).parents[1]))
 import kept_sample as sample
+import pytest
 
 from meshperf.cli import main
 from meshperf.experiment.bundle import Bundle, BundleView

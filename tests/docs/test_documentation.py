@@ -15,7 +15,6 @@ from pathlib import Path
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
-sys.path.insert(0, str(Path(__file__).parents[1]))
 import kept_sample
 from console_blocks import PAGES, ROOT, Told, blocks, commands, matches
 

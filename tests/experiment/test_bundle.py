@@ -13,10 +13,8 @@ import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
-import pytest
-
-sys.path.insert(0, str(Path(__file__).parents[1]))
 import kept_sample as sample
+import pytest
 
 from meshperf.errors import DocumentError, StorageError, UsageError
 from meshperf.experiment import durable

@@ -6,16 +6,13 @@ import copy
 import hashlib
 import json
 import shutil
-import sys
 import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import pytest
-
-sys.path.insert(0, str(Path(__file__).parents[1]))
 import kept_sample as sample
+import pytest
 
 from meshperf.errors import DocumentError
 from meshperf.experiment.bundle import Bundle

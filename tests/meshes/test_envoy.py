@@ -147,3 +147,31 @@ def test_a_template_that_asks_for_the_unknown_says_what_there_is(site: LocalSite
     with pytest.raises(DocumentError, match="no_such_thing") as refused:
         deploy(site, Arm(name="envoy", mesh="envoy", client_bootstrap=path))
     assert "client_address" in str(refused.value.hint)
+
+
+PLAIN_CLIENT = json.dumps(PLAIN_SERVER).replace("{{ server_address }}", "{{ client_address }}").replace("@in@", "@out@")
+
+
+def test_an_arm_whose_load_goes_past_the_server_sidecar_is_caught(site: LocalSite, tmp_path: Path) -> None:
+    path = tmp_path / "client.yaml"
+    text = PLAIN_CLIENT
+    for mark, name in (("@admin@", "admin_port"), ("@out@", "outbound_port"), ("@app@", "app_port")):
+        text = text.replace(f'"{mark}"', f"{{{{ {name} }}}}")
+    path.write_text(text)
+    deployed = deploy(site, Arm(name="envoy", mesh="envoy", mtls="strict", mode="tcp", client_bootstrap=path))
+    for _ in range(80):
+        ask(deployed.deployment.target.address, "/", headers={"x-load": "x" * 500})
+    claims_broken = broken(deployed)
+    assert "what the application receives comes through the server sidecar" in claims_broken
+    assert "mtls: strict, as every connection between the sidecars shows" in claims_broken
+    assert deployed.deployment.observed_facts()["security.mtls"].value == "off"
+
+
+def test_an_arm_declared_off_that_speaks_tls_is_caught(site: LocalSite) -> None:
+    strict = deploy(site, Arm(name="envoy", mesh="envoy", mtls="strict"))
+    pair_of = strict.deployment.observe.__closure__
+    assert pair_of is not None
+    found = {cell.cell_contents.__class__.__name__: cell.cell_contents for cell in pair_of}
+    off = Arm(name="envoy", mesh="envoy", mtls="off")
+    declared = envoy_claims._way(off, found["SidecarPair"], found["AppAddress"], "end")
+    assert [claim.held for claim in declared] == [True, True, False]

@@ -9,10 +9,8 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
-import pytest
-
-sys.path.insert(0, str(Path(__file__).parents[1]))
 import kept_sample as sample
+import pytest
 
 from meshperf.errors import StorageError, UsageError
 from meshperf.histograms import EMPTY

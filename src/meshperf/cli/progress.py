@@ -17,7 +17,7 @@ __all__ = ["ExperimentProgress", "describe"]
 _LOG_EVERY_S = 15.0
 _SCREEN_EVERY_S = 1.0
 """Drawing costs CPU time that the measured processes could notice, so once a second must do."""
-_MILESTONES = ("saved", "excluded", "judging")
+_MILESTONES = ("planned", "resumed", "chosen", "saved", "excluded")
 
 
 class ExperimentProgress:
@@ -44,14 +44,18 @@ class ExperimentProgress:
         now = time.monotonic()
         milestone = event.stage in _MILESTONES
         if milestone:
-            self._console.print(describe(event), markup=False)
+            self._print(describe(event))
         elif self._status is not None:
             if now - self._last >= _SCREEN_EVERY_S:
                 self._last = now
                 self._status.update(describe(event))
         elif now - self._last >= _LOG_EVERY_S:
             self._last = now
-            self._console.print(describe(event), markup=False)
+            self._print(describe(event))
+
+    def _print(self, line: str) -> None:
+        # Soft: a log has no width, and a line broken at a guessed one is hard to search.
+        self._console.print(line, markup=False, soft_wrap=True)
 
 
 def describe(event: Event) -> str:

@@ -16,7 +16,7 @@ class Event:
     """A moment of a running experiment. Figures are of the stage under way; None before any reply."""
 
     stage: str
-    """starting …, claims, warm-up, pilot, measuring, control, saved, excluded, judging."""
+    """planned, resumed, chosen, starting …, warm-up, pilot, measuring, control, saved, excluded."""
     round: int
     rounds: int
     elapsed_s: float

@@ -8,6 +8,7 @@ each resident where the plan asks for one.
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -197,7 +198,13 @@ def _slice_length(
         return default_slice(point), "default", None
     recording = bench.run("pilot", pilot_phases(point, (0, 1), seed_of(round_plan.seed, "pilot")))
     finding = choose_slice(recording.phases, point, budget_s=point.duration_s)
-    return finding.slice_s, f"pilot: {finding.reason}", finding
+    return finding.slice_s, f"pilot: {finding.reason}; {_prediction(finding)}", finding
+
+
+def _prediction(finding: PilotFinding) -> str:
+    if math.isnan(finding.predicted_half_width):
+        return "no prediction"
+    return f"p50 ratio to +/-{finding.predicted_half_width:.1%} expected inside one deployment"
 
 
 def _stretch(target: int, point: LoadPoint, duration_s: float, *, seed: int) -> Phase:

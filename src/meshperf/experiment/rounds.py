@@ -6,14 +6,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from meshperf.environments.local import LocalSite
-from meshperf.environments.site import folder_name
+from meshperf.environments.site import CpuPlan, folder_name
 from meshperf.experiment.assembly import RoundContext, assemble_run, tls_facts
 from meshperf.experiment.conditions import load_facts
 from meshperf.experiment.measuring import Measured, Watcher, measure
 from meshperf.experiment.plan import GUARD_S, LEAD_IN_S, RoundPlan
 from meshperf.experiment.residents import Deployed, deploy_round, require_claims
 from meshperf.spec.experiment import Experiment
-from meshperf.spec.records import Claim, DesignLabels, Facts, RunResult
+from meshperf.spec.records import Claim, DesignLabels, Facts, RunResult, Warning, WarningKind
 from meshperf.telemetry import noise_guards
 
 __all__ = ["RoundTask", "measure_round", "run_id", "run_round"]
@@ -34,6 +34,8 @@ class RoundTask:
     with_control: bool = False
     facts: Facts = field(default_factory=dict)
     """What all residents share."""
+    cpus: CpuPlan | None = None
+    """For the warning about cores that are shared."""
     note: Callable[[str], None] = lambda text: None
     on_progress: Watcher = lambda stage, progress, counted_s: None
 
@@ -121,6 +123,7 @@ def _runs(
         run_queue_wait_s=measured.run_queue_wait_s,
     )
     guards, warnings = noise_guards(measured.noise)
+    warnings = (*warnings, *_shared_cores(task.cpus))
     shared = {**task.facts, **load_facts(point, wait=session.wait, workers=session.workers)}
     runs = []
     for index, item in enumerate(deployed):
@@ -154,4 +157,12 @@ def _labels(deployed: Sequence[Deployed], task: RoundTask, measured: Measured) -
         pilot=task.pilot,
         order=tuple(names[index] for index in task.plan.start_order),
         co_resident_processes=sum(len(item.processes) for item in deployed),
+    )
+
+
+def _shared_cores(cpus: CpuPlan | None) -> tuple[Warning, ...]:
+    if cpus is None or not cpus.generator_shared:
+        return ()
+    return (
+        Warning(kind=WarningKind.CORES_SHARED, text=f"The generator shares a core with what it measures: {cpus.note}."),
     )

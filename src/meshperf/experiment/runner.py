@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from meshperf.analysis import COMPANION_ROUNDS, FEWEST_ROUNDS
 from meshperf.environments.local import LocalSite
 from meshperf.errors import ComparisonError, DeploymentError, TargetError
 from meshperf.experiment.bundle import Bundle
@@ -84,6 +85,7 @@ class _Loop:
             # The pilot was at the first load point; the others follow from it.
             self.slice_s = min(run.design.slice_s or 0.0 for run in self.before.values()) or None
             self._tell("resumed", f"{len(finished)} of {self.experiment.rounds} rounds are there already")
+        self._tell("planned", self._outline())
         spare = self.experiment.rounds // 3 + 1
         for number in range(1, self.experiment.rounds + 1):
             if number in finished:
@@ -100,6 +102,16 @@ class _Loop:
                     )
                 spare -= 1
             self.durations.append(time.monotonic() - self.round_began)
+
+    def _outline(self) -> str:
+        residents = max(len(group.residents) for group in self.plan.groups)
+        rounds = self.experiment.rounds
+        decides = (
+            f"fewer than {FEWEST_ROUNDS} rounds never decide"
+            if rounds < FEWEST_ROUNDS
+            else f"{FEWEST_ROUNDS} rounds can decide by the t interval, {COMPANION_ROUNDS} by Hodges-Lehmann as well"
+        )
+        return f"{rounds} rounds of up to {residents} residents; {decides}"
 
     def _round(self, number: int, attempt: int) -> bool:
         """Run all groups of one round. False: excluded, to be redone."""
@@ -140,6 +152,7 @@ class _Loop:
                 # One continuous control a session: the sliced figures are held against it.
                 with_control=round_plan.round == 1,
                 facts=facts,
+                cpus=site.cpus,
                 note=self._tell,
                 on_progress=self._progress,
             )
@@ -149,6 +162,7 @@ class _Loop:
                     refuse_changed_facts(self.before[run.resident].facts, run.facts)
             if first:
                 self.slice_s = runs[0].design.slice_s
+                self._tell("chosen", f"slices of {(self.slice_s or 0) * 1e3:.0f} ms ({runs[0].design.slice_chosen_by})")
             return runs
 
     def _exclude(self, runs: Sequence[RunResult], reason: str) -> None:
