@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from meshperf.environments.local import LocalSite
 from meshperf.errors import ComparisonError, DocumentError
 from meshperf.experiment.plan import make_plan
 from meshperf.experiment.residents import Deployed, deploy_round, require_claims
+from meshperf.meshes.envoy_claims import Observer
 from meshperf.spec.experiment import Arm, Experiment, LoadPoint
 
 pytestmark = [pytest.mark.needs_envoy, pytest.mark.needs_native]
@@ -168,10 +170,9 @@ def test_an_arm_whose_load_goes_past_the_server_sidecar_is_caught(site: LocalSit
 
 
 def test_an_arm_declared_off_that_speaks_tls_is_caught(site: LocalSite) -> None:
-    strict = deploy(site, Arm(name="envoy", mesh="envoy", mtls="strict"))
-    pair_of = strict.deployment.observe.__closure__
-    assert pair_of is not None
-    found = {cell.cell_contents.__class__.__name__: cell.cell_contents for cell in pair_of}
-    off = Arm(name="envoy", mesh="envoy", mtls="off")
-    declared = envoy_claims._way(off, found["SidecarPair"], found["AppAddress"], "end")
-    assert [claim.held for claim in declared] == [True, True, False]
+    strict = deploy(site, Arm(name="envoy", mesh="envoy", mtls="strict", mode="tcp"))
+    assert isinstance(strict.deployment.observe, Observer)
+    declared_off = replace(strict.deployment.observe, arm=Arm(name="envoy", mesh="envoy", mtls="off", mode="tcp"))
+    assert [claim.claim for claim in declared_off("end") if not claim.held] == [
+        "mtls: off, as every connection between the sidecars shows"
+    ]

@@ -21,7 +21,7 @@ from meshperf.load.plan import Target
 from meshperf.meshes import envoy_admin
 from meshperf.meshes.base import AppAddress, AppNeeds, ArmDeployment, Detection, Preparation
 from meshperf.meshes.envoy_binary import EnvoyBinary, find_envoy
-from meshperf.meshes.envoy_claims import observer
+from meshperf.meshes.envoy_claims import Observer
 from meshperf.meshes.envoy_config import SidecarPair, client_bootstrap, config_digest, server_bootstrap
 from meshperf.spec.experiment import Arm
 from meshperf.spec.records import Fact, Facts
@@ -100,7 +100,16 @@ class _Prepared:
             target=Target(name=self.resident, address=pair.outbound, host="app.meshperf"),
             processes=processes,
             facts=self._facts(pair),
-            observe=observer(self.arm, pair, app, stranger=stranger_tls, nobody=nobody_tls),
+            observe=Observer(
+                arm=self.arm,
+                pair=pair,
+                app=app,
+                stranger=stranger_tls,
+                nobody=nobody_tls,
+                loaded={
+                    admin: envoy_admin.configuration_digest(admin) for admin in (pair.client_admin, pair.server_admin)
+                },
+            ),
             observed_facts=lambda: _observed(self.arm, pair),
         )
 

@@ -10,7 +10,8 @@ so they hold for configuration templates of the user's as well.
 from __future__ import annotations
 
 import ssl
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from meshperf.environments.asking import ask
 from meshperf.meshes import claims, envoy_admin
@@ -19,31 +20,35 @@ from meshperf.meshes.envoy_config import SidecarPair
 from meshperf.spec.experiment import Arm
 from meshperf.spec.records import Claim
 
-__all__ = ["observer"]
+__all__ = ["Observer"]
 
 _SLACK = 0.01
 _SLACK_BYTES = 8192
 """What may differ between two counters of the same traffic: they are read one after the other."""
 
 
-def observer(
-    arm: Arm, pair: SidecarPair, app: AppAddress, *, stranger: ssl.SSLContext, nobody: ssl.SSLContext
-) -> Callable[[str], Sequence[Claim]]:
-    """The claims of one arm; the configuration that is in force now is the one it was started with."""
-    loaded = {admin: envoy_admin.configuration_digest(admin) for admin in (pair.client_admin, pair.server_admin)}
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Observer:
+    """Tries the claims of one arm when it is called with `begin` or `end`."""
 
-    def observe(when: str) -> Sequence[Claim]:
+    arm: Arm
+    pair: SidecarPair
+    app: AppAddress
+    stranger: ssl.SSLContext
+    nobody: ssl.SSLContext
+    loaded: Mapping[str, str | None]
+    """Digest of the configuration that each sidecar was started with, by its admin address."""
+
+    def __call__(self, when: str) -> Sequence[Claim]:
         found: list[Claim] = []
-        if arm.mtls == "strict":
-            found += _refusals(pair, when, stranger=stranger, nobody=nobody)
-        if arm.mode == "http":
-            found += _identities(arm, pair, app, when)
-        found += _way(arm, pair, app, when)
-        found += [_workers(arm, admin, when) for admin in loaded]
-        found += [_unchanged(admin, digest, when) for admin, digest in loaded.items()]
+        if self.arm.mtls == "strict":
+            found += _refusals(self.pair, when, stranger=self.stranger, nobody=self.nobody)
+        if self.arm.mode == "http":
+            found += _identities(self.arm, self.pair, self.app, when)
+        found += _way(self.arm, self.pair, self.app, when)
+        found += [_workers(self.arm, admin, when) for admin in self.loaded]
+        found += [_unchanged(admin, digest, when) for admin, digest in self.loaded.items()]
         return found
-
-    return observe
 
 
 def _refusals(pair: SidecarPair, when: str, *, stranger: ssl.SSLContext, nobody: ssl.SSLContext) -> Sequence[Claim]:
