@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import importlib.util
 import json
+import math
 import shutil
 import sys
 import time
@@ -19,7 +20,7 @@ from meshperf.errors import ExitCode, MeshperfError, UsageError
 from meshperf.load.native import build_profile
 from meshperf.meshes import mesh_names, open_mesh
 from meshperf.spec.records import NoiseReading
-from meshperf.telemetry import NodeSampler, noise_guards
+from meshperf.telemetry import NodeSampler, noise_guards, shown
 from meshperf.workloads import executable
 
 __all__ = ["Finding", "run_doctor"]
@@ -71,6 +72,7 @@ def run_doctor(*, measure: bool, rate: float, as_json: bool) -> int:
                 unlocks=f"differences above {floor.floor:.1%} can be told from none with three rounds",
             )
             for floor in seen.floors
+            if not math.isnan(floor.ratio.low)
         ]
         document["resolution"] = [dataclasses.asdict(floor) for floor in seen.floors]
         document["validity"] = list(seen.reasons)
@@ -151,8 +153,8 @@ def _noise_findings(noise: NoiseReading) -> Sequence[Finding]:
         Finding(
             what=guard.guard.replace("_", " "),
             state={"ok": "ok", "unavailable": "missing"}.get(guard.outcome, "noisy"),
-            detail=f"unavailable: {guard.unavailable}" if guard.value is None else f"{guard.value:.3g} {guard.unit}",
-            unlocks=f"warns above {guard.warn_above:g}" if guard.warn_above is not None else "",
+            detail=f"unavailable: {guard.unavailable}" if guard.value is None else shown(guard.value, guard.unit),
+            unlocks=f"warns above {shown(guard.warn_above, guard.unit)}" if guard.warn_above is not None else "",
         )
         for guard in guards
     ]

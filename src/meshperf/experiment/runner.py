@@ -25,7 +25,7 @@ from meshperf.experiment.rounds import RoundTask, run_round
 from meshperf.load.recording import Progress
 from meshperf.spec.experiment import Experiment
 from meshperf.spec.records import RunResult, Validity, ValidityState
-from meshperf.telemetry import INVALIDATING
+from meshperf.telemetry import INVALIDATING, shown
 
 __all__ = ["execute"]
 
@@ -211,8 +211,8 @@ def _violated(runs: Sequence[RunResult]) -> str | None:
         if run.validity.state is ValidityState.CLIENT_LIMITED:
             reasons.append(f"{run.resident}: client-limited: {'; '.join(run.validity.reasons)}")
         reasons += [
-            f"the machine was not quiet: {guard.guard.replace('_', ' ')} {_shown(guard.value, guard.unit)}, "
-            f"more than {_shown(guard.invalid_above, guard.unit)}"
+            f"the machine was not quiet: {guard.guard.replace('_', ' ')} {shown(guard.value, guard.unit)}, "
+            f"more than {shown(guard.invalid_above, guard.unit)}"
             for guard in run.guards
             if guard.outcome == "invalid" and guard.guard in INVALIDATING
         ]
@@ -222,9 +222,3 @@ def _violated(runs: Sequence[RunResult]) -> str | None:
             if not claim.held
         ]
     return "; ".join(dict.fromkeys(reasons)) or None
-
-
-def _shown(value: float | None, unit: str) -> str:
-    if value is None:
-        return "unknown"
-    return f"{value:.1%}" if unit == "1" else f"{value:.3g} {unit}"

@@ -1,6 +1,6 @@
 """What was used meanwhile: processes, the machine around them, and the rules that judge how quiet it was."""
 
-from meshperf.telemetry.guards import INVALIDATING, noise_guards
+from meshperf.telemetry.guards import INVALIDATING, noise_guards, shown
 from meshperf.telemetry.node import NodeSampler
 from meshperf.telemetry.process import ProcessReading, read_process, usage
 from meshperf.telemetry.run_queue import RunQueueReading, read_run_queue, run_queue_wait
@@ -14,5 +14,6 @@ __all__ = [
     "read_process",
     "read_run_queue",
     "run_queue_wait",
+    "shown",
     "usage",
 ]

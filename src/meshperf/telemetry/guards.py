@@ -24,7 +24,7 @@ from dataclasses import dataclass
 
 from meshperf.spec.records import GuardReading, NoiseReading, Warning, WarningKind
 
-__all__ = ["INVALIDATING", "noise_guards"]
+__all__ = ["INVALIDATING", "noise_guards", "shown"]
 
 PRESSURE_ABOVE_LEVEL = 0.10
 PRESSURE_HIGH = 0.50
@@ -138,3 +138,10 @@ def _warning(rule: _Rule, value: float, outcome: str) -> Warning:
     elif rule.kind is WarningKind.PRESSURE and value > PRESSURE_HIGH:
         text += "; only ratios between arms of the same round mean something here"
     return Warning(kind=rule.kind, text=text, figures={"value": value, "warn_above": rule.warn_above})
+
+
+def shown(value: float | None, unit: str) -> str:
+    """A guard's figure for people: a share as per cent, anything else with its unit."""
+    if value is None:
+        return "unknown"
+    return f"{value:.1%}" if unit == "1" else f"{value:.3g} {unit}"
