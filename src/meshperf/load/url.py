@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 
 from meshperf.errors import TargetError, UsageError
 from meshperf.load.plan import Target, TlsSettings
+from meshperf.spec.redaction import shown_url
 
 __all__ = ["target_from_url"]
 
@@ -33,7 +34,7 @@ def target_from_url(
     tls: TlsSettings | None = None,
     allowed: Collection[str] = (),
 ) -> Target:
-    """A target for `http://` or `https://` URLs.
+    """A target for `http://` or `https://` URLs. Its name is the URL without the query, which may be secret.
 
     Args:
         tls: how to speak TLS to an https URL; its `server_name` defaults to the URL's host.
@@ -45,11 +46,11 @@ def target_from_url(
     try:
         parts = urlsplit(url)
         port = parts.port
-    except ValueError as problem:
-        raise UsageError("MP1001", f"not a URL: {url!r}: {problem}", hint="write http://host:port/path") from problem
+    except ValueError as problem:  # its text repeats parts of the URL, which may be secret
+        raise UsageError("MP1001", f"not a URL: {shown_url(url)!r}", hint="write http://host:port/path") from problem
     host = parts.hostname
     if parts.scheme not in _PORTS or not host:
-        raise UsageError("MP1001", f"not an http or https URL: {url!r}", hint="write http://host:port/path")
+        raise UsageError("MP1001", f"not an http or https URL: {shown_url(url)!r}", hint="write http://host:port/path")
     if parts.username or parts.password:
         raise UsageError(
             "MP1001", "a URL with a password would end up in documents", hint="send an Authorization header instead"
@@ -71,7 +72,7 @@ def target_from_url(
         settings = None
     literal = f"[{address[0]}]" if ":" in address[0] else address[0]
     return Target(
-        name=url,
+        name=shown_url(url),
         address=f"{literal}:{address[1]}",
         host=parts.netloc,
         path=(parts.path or "/") + (f"?{parts.query}" if parts.query else ""),
