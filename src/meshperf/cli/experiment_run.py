@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import shlex
-import shutil
-import sys
 import time
 from collections.abc import Sequence
 from contextlib import closing
@@ -18,20 +16,21 @@ from rich.console import Console
 from meshperf import analysis, report
 from meshperf.cli.output import consoles, state_dir
 from meshperf.cli.progress import ExperimentProgress
-from meshperf.environments import HostReader, sweep
+from meshperf.environments import sweep
 from meshperf.errors import ExitCode, StorageError, UsageError
 from meshperf.experiment.bundle import Bundle
-from meshperf.experiment.bundle_lock import BundleLock
+from meshperf.experiment.bundle_reading import MANIFEST, BundleView
+from meshperf.experiment.bundle_replacement import replace_bundle
 from meshperf.experiment.judgement import judge_runs
 from meshperf.experiment.runner import execute
-from meshperf.experiment.smp_test import run_targets
 from meshperf.spec.experiment import Experiment
 from meshperf.spec.records import RunResult
-from meshperf.spec.smp import result_to_document
+from meshperf.spec.redaction import shown_text
 from meshperf.store import Store
 
-__all__ = ["run_experiment", "run_smp_test"]
+__all__ = ["command_line", "default_folder", "exit_code", "run_experiment"]
 
+_QUICK = "--quick"
 _QUICK_ROUNDS, _QUICK_S = 2, 1.0
 
 
@@ -49,18 +48,19 @@ def run_experiment(
     """Run, judge and report. Returns the exit code."""
     if resume is not None and (out is not None or overwrite or quick):
         raise UsageError("MP1002", "--resume goes on with a bundle as it is; leave --out, --overwrite and --quick away")
+    command = command_line(file, quick=quick)
     if quick:
         experiment = _quick(experiment)
     to_show, to_tell = consoles()
     for line in sweep(state_dir()):
         to_tell.print(f"swept up after an earlier run: {line}", markup=False)
-    with _bundle(experiment, file, out=out, resume=resume, overwrite=overwrite) as bundle:
+    with _bundle(experiment, file, out=out, resume=resume, overwrite=overwrite, quick=quick) as bundle:
         to_tell.print(f"results go to {bundle.path}", markup=False)
         try:
             with ExperimentProgress(to_tell) as progress:
                 runs = execute(experiment, bundle, state_dir=state_dir(), pilot=quick, listener=progress.show)
         except KeyboardInterrupt:
-            to_tell.print(_go_on(bundle.path, file), markup=False)
+            to_tell.print(_go_on(bundle.path, file, quick=quick), markup=False)
             raise
         comparisons = judge_runs(experiment, runs, bundle.excluded())
         bundle.write_comparison([analysis.comparison_to_document(comparison) for comparison in comparisons])
@@ -68,8 +68,8 @@ def run_experiment(
             comparisons,
             runs,
             out=bundle.path,
-            experiment_text=bundle.experiment_text(),
-            command=_command(file),
+            experiment_text=shown_text(bundle.experiment_text()),
+            command=command,
             facts=bundle.facts() or {},
         )
         bundle.seal()
@@ -81,7 +81,7 @@ def run_experiment(
     to_tell.print(f"report: {bundle.path / 'report.html'}", markup=False)
     to_tell.print(f"check it: meshperf verify {shlex.quote(str(bundle.path))}", markup=False)
     if store:
-        _store(bundle, experiment, runs, comparisons, file, to_tell)
+        _store(bundle, experiment, runs, comparisons, command, to_tell)
     return exit_code(comparisons)
 
 
@@ -90,7 +90,7 @@ def _store(
     experiment: Experiment,
     runs: Sequence[RunResult],
     comparisons: Sequence[analysis.Comparison],
-    file: Path,
+    command: str,
     console: Console,
 ) -> None:
     """Keep the results in the user's store. The bundle has them already: a broken store must not fail the run."""
@@ -101,20 +101,18 @@ def _store(
                 experiment,
                 runs,
                 [analysis.comparison_to_document(comparison) for comparison in comparisons],
-                command=_command(file),
-                experiment_text=bundle.experiment_text(),
+                command=command,
+                experiment_text=shown_text(bundle.experiment_text()),
                 facts=bundle.facts(),
             )
     except StorageError as error:
         console.print(f"not put into the store (the bundle is complete): {error}", markup=False)
 
 
-def _command(file: Path) -> str:
-    return f"meshperf run {shlex.quote(str(file))}"
-
-
-def _go_on(bundle: Path, file: Path) -> str:
-    return f"broken off; finished rounds are kept. Go on with: {_command(file)} --resume {shlex.quote(str(bundle))}"
+def _go_on(bundle: Path, file: Path, *, quick: bool) -> str:
+    if quick:
+        return f"broken off; a quick run is not gone on with. Begin it anew with: {command_line(file, quick=True)}"
+    return f"broken off; finished rounds are kept. Go on with: {command_line(file)} --resume {shlex.quote(str(bundle))}"
 
 
 def exit_code(comparisons: Sequence[analysis.Comparison]) -> int:
@@ -125,29 +123,6 @@ def exit_code(comparisons: Sequence[analysis.Comparison]) -> int:
     return ExitCode.GATE_FAILED if any(broken) else ExitCode.OK
 
 
-def run_smp_test(experiment: Experiment, *, allowed: Sequence[str], out: Path | None, as_json: bool) -> int:
-    """Run an SMP test file: every URL of every client, one after the other. Returns the exit code."""
-    _, to_tell = consoles()
-    with ExperimentProgress(to_tell) as progress:
-        runs = run_targets(experiment, allowed=allowed, host_facts=HostReader().facts(), listener=progress.show)
-    documents = [result_to_document(run) for run in runs]
-    text = json.dumps(documents, indent=2) + "\n"
-    if out is not None:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        beside = out.with_name(f".{out.name}.new")
-        beside.write_text(text)
-        beside.rename(out)
-    if as_json or out is None:
-        sys.stdout.write(text)
-    for run in runs:
-        to_tell.print(
-            f"{run.arm}: {run.achieved_rps:.1f}/s, p50 {float(run.response.quantile(0.5)) * 1e3:.3f} ms, "
-            f"p99 {float(run.response.quantile(0.99)) * 1e3:.3f} ms, {run.validity.state.value}",
-            markup=False,
-        )
-    return ExitCode.OK if all(run.validity.ok for run in runs) else ExitCode.NOT_COMPARABLE
-
-
 def _quick(experiment: Experiment) -> Experiment:
     load = tuple(
         replace(point, duration_s=min(point.duration_s, _QUICK_S), warmup_s=min(point.warmup_s, _QUICK_S / 2))
@@ -156,11 +131,38 @@ def _quick(experiment: Experiment) -> Experiment:
     return replace(experiment, rounds=min(experiment.rounds, _QUICK_ROUNDS), load=load)
 
 
-def _bundle(experiment: Experiment, file: Path, *, out: Path | None, resume: Path | None, overwrite: bool) -> Bundle:
+def _bundle(
+    experiment: Experiment, file: Path, *, out: Path | None, resume: Path | None, overwrite: bool, quick: bool
+) -> Bundle:
+    command = command_line(file, quick=quick)
     if resume is not None:
-        return Bundle.resume(resume, experiment, command=_command(file))
-    folder = out or Path("meshperf-out") / f"{experiment.name}-{time.strftime('%Y%m%d-%H%M%S')}"
-    if overwrite and (folder / "MANIFEST.json").is_file():
-        BundleLock(folder).release()  # says MP5403 when somebody is at work in it
-        shutil.rmtree(folder)
-    return Bundle.create(folder, experiment, command=_command(file))
+        _refuse_quick(resume, file)
+        return Bundle.resume(resume, experiment, command=command)
+
+    def create(folder: Path) -> Bundle:
+        return Bundle.create(folder, experiment, command=command)
+
+    folder = out or default_folder(experiment)
+    return replace_bundle(folder, create) if overwrite else create(folder)
+
+
+def _refuse_quick(folder: Path, file: Path) -> None:
+    """A quick run's rounds are shorter than the experiment says: rounds of both must not stand in one bundle."""
+    if (folder / MANIFEST).is_file() and _QUICK in shlex.split(BundleView(folder).manifest().command):
+        raise UsageError(
+            "MP1002",
+            f"{folder} holds a quick run, which cannot be gone on with",
+            hint=f"begin anew: {command_line(file)} --out another folder",
+        )
+
+
+def default_folder(experiment: Experiment) -> Path:
+    """Where results go when nobody said: a new folder for every run."""
+    name = "".join(c if c.isalnum() or c in "-_." else "-" for c in experiment.name).strip("-.")[:80]
+    return Path("meshperf-out") / f"{name or 'experiment'}-{time.strftime('%Y%m%d-%H%M%S')}"
+
+
+def command_line(file: Path, *, quick: bool = False, allowed: Sequence[str] = ()) -> str:
+    """What a reader types to measure again: every option that decides what is measured."""
+    hosts = [word for host in allowed for word in ("--allow-target", host)]
+    return shlex.join(["meshperf", "run", str(file), *([_QUICK] if quick else []), *hosts])

@@ -14,6 +14,7 @@ from typing import Any
 from meshperf.errors import DocumentError, Location
 from meshperf.experiment.bundle_reading import BundleView, open_bundle
 from meshperf.spec.records import Facts, RunResult
+from meshperf.spec.redaction import shown_text
 from meshperf.store import Store
 
 __all__ = ["KeptExperiment", "find"]
@@ -34,6 +35,7 @@ class KeptExperiment:
     excluded: tuple[RunResult, ...] = ()
     comparisons: tuple[Mapping[str, Any], ...]
     experiment_text: str
+    """As it may be shown: without the secrets of its requests."""
     command: str
     facts: Facts
 
@@ -72,7 +74,7 @@ def _from_bundle(path: Path, view: BundleView) -> KeptExperiment:
         runs=tuple(view.runs()),
         excluded=tuple(record.run for record in view.excluded() if record.run is not None),
         comparisons=tuple(view.comparisons() or ()),
-        experiment_text=view.experiment_text(),
+        experiment_text=shown_text(view.experiment_text()),
         command=manifest.command,
         facts=view.facts() or {},
     )
@@ -88,7 +90,7 @@ def _from_store(store: Store, reference: str) -> KeptExperiment:
         bundle=row.bundle,
         runs=tuple(store.results(row.experiment_id)),
         comparisons=tuple(store.comparisons(row.experiment_id)),
-        experiment_text=row.experiment_text or "",
+        experiment_text=shown_text(row.experiment_text or ""),
         command=row.command or "",
         facts=row.facts or {},
     )

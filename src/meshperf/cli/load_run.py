@@ -25,7 +25,7 @@ from meshperf.spec.records import RunResult
 from meshperf.spec.smp import result_to_document
 from meshperf.units import Seconds, Unit, format_quantity, parse_duration
 
-__all__ = ["LoadOptions", "run_load"]
+__all__ = ["LoadOptions", "run_load", "summarise"]
 
 _BAR = 30
 _QUANTILES = (0.5, 0.75, 0.9, 0.99, 0.999)
@@ -132,7 +132,7 @@ def _load_point(options: LoadOptions) -> LoadPoint:
         duration_s=_duration("--duration", options.duration),
         timeout_s=_duration("--timeout", options.timeout),
         method=options.method,
-        headers=tuple(_header(text) for text in options.headers),
+        headers=tuple(_header(text, number) for number, text in enumerate(options.headers, start=1)),
         body=options.body.read() if options.body is not None else b"",
     )
 
@@ -147,10 +147,11 @@ def _duration(name: str, text: str, *, zero: bool = False) -> Seconds:
     return value
 
 
-def _header(text: str) -> tuple[str, str]:
+def _header(text: str, number: int) -> tuple[str, str]:
     name, colon, value = text.partition(":")
     if not colon or not name.strip() or any(c in text for c in "\r\n\0"):
-        raise UsageError("MP1001", f"not a header: {text!r}", hint="write --header 'name: value'")
+        # The text is not repeated: it may be a credential.
+        raise UsageError("MP1001", f"--header number {number} is not a header", hint="write --header 'name: value'")
     return name.strip(), value.strip()
 
 

@@ -15,9 +15,13 @@ _PIPED_WIDTH = 120
 
 
 def consoles() -> tuple[Console, Console]:
-    """Consoles for data (stdout) and for telling (stderr). NO_COLOR is honoured; a pipe gets a fixed width."""
+    """Consoles for data (stdout) and for telling (stderr). NO_COLOR is honoured.
+
+    Data in a pipe gets a fixed width. What is told keeps each line whole: a log has no width, and a terminal breaks
+    lines itself without putting line ends into a path that is to be copied.
+    """
     width = None if sys.stdout.isatty() else _PIPED_WIDTH
-    return Console(width=width, highlight=False), Console(stderr=True, highlight=False)
+    return Console(width=width, highlight=False), Console(stderr=True, highlight=False, soft_wrap=True)
 
 
 def state_dir() -> Path:

@@ -16,7 +16,7 @@ __all__ = ["command"]
 )
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option(
-    "--out", type=click.Path(path_type=Path), help="Folder for the result bundle (default: beside FILE's name)."
+    "--out", type=click.Path(path_type=Path), help="Folder for the result bundle (default: a new one in meshperf-out)."
 )
 @click.option(
     "--resume", type=click.Path(path_type=Path), help="Go on with the bundle of an earlier run that was cut off."
@@ -27,7 +27,12 @@ __all__ = ["command"]
 )
 @click.option("--allow-target", "allowed", multiple=True, metavar="HOST", help="Allow load to a host outside loopback.")
 @click.option("--no-store", is_flag=True, help="Do not put the results into the store of this user.")
-@click.option("--json", "as_json", is_flag=True, help="Print the comparison documents as JSON.")
+@click.option(
+    "--json",
+    "as_json",
+    is_flag=True,
+    help="Print the comparison documents as JSON; of an SMP test, an array of its results.",
+)
 def command(
     file: Path,
     out: Path | None,
@@ -41,14 +46,23 @@ def command(
     """Run the experiment or SMP test in FILE, judge it, and write its result bundle.
 
     Every finished round is on disk at once: after Ctrl-C or a crash, `--resume` goes on. Ends with the verdict table,
-    DIR/report.html, and rows in the store.
+    DIR/report.html, and rows in the store. An SMP test compares nothing: each of its URLs gives one result document in
+    DIR/results.
     """
     from meshperf import spec
-    from meshperf.cli.experiment_run import run_experiment, run_smp_test
+    from meshperf.cli.experiment_run import run_experiment
+    from meshperf.cli.smp_run import run_smp_test
+    from meshperf.errors import UsageError
 
     experiment = spec.read_experiment(file)
     if experiment.targets:
-        return run_smp_test(experiment, allowed=(*allowed, *experiment.allow_targets), out=out, as_json=as_json)
+        if resume is not None or quick or overwrite:
+            raise UsageError(
+                "MP1002",
+                "--resume, --quick and --overwrite are for experiments; an SMP test loads each URL once",
+                hint="leave them out, and choose another folder with --out",
+            )
+        return run_smp_test(experiment, file, allowed=allowed, out=out, as_json=as_json)
     return run_experiment(
         experiment,
         file,
