@@ -15,9 +15,11 @@ from pathlib import Path
 import numpy as np
 
 from meshperf.analysis import comparison_to_document
+from meshperf.experiment.assembly import judged as judged_by_itself
 from meshperf.experiment.bundle import Bundle, BundleView
 from meshperf.experiment.judgement import judge_runs
 from meshperf.histograms import Histogram, merge
+from meshperf.load.plan import Arrivals
 from meshperf.spec.experiment import Experiment, read_experiment
 from meshperf.spec.records import (
     ComponentUsage,
@@ -29,6 +31,7 @@ from meshperf.spec.records import (
     RunResult,
     SliceRecord,
 )
+from meshperf.telemetry import noise_guards
 
 TEXT = """\
 experiment: sample
@@ -99,7 +102,7 @@ def run(arm: str, twin: int, number: int, *, experiment_id: str, attempt: int = 
     slices = tuple(_slice(rng, median, block) for block in range(SLICES))
     counts = sum((part.counts for part in slices), Counts())
     begin = BEGIN + timedelta(minutes=number)
-    return RunResult(
+    made = RunResult(
         run_id=f"r{number}-g0-p0-a{attempt}-{arm}-{twin}",
         experiment_id=experiment_id,
         experiment="sample",
@@ -130,6 +133,8 @@ def run(arm: str, twin: int, number: int, *, experiment_id: str, attempt: int = 
         facts=facts(arm),
         design=DesignLabels(design="interleaved", slice_s=0.1, blocks=SLICES, seed=1),
     )
+    of_itself = judged_by_itself(made, Arrivals.POISSON)
+    return replace(of_itself, guards=(*of_itself.guards, *noise_guards(made.noise)[0]))
 
 
 def _slice(rng: np.random.Generator, median: float, block: int) -> SliceRecord:
@@ -141,7 +146,14 @@ def _slice(rng: np.random.Generator, median: float, block: int) -> SliceRecord:
         begin_s=begin,
         end_s=begin + 0.1,
         drained_s=begin + 0.11,
-        counts=Counts(offered=EACH + 1, sent=EACH + 1, ok=EACH, timeouts=1, bytes_in=EACH * 1100, bytes_out=EACH * 100),
+        counts=Counts(
+            offered=EACH + (block == 1),
+            sent=EACH + (block == 1),
+            ok=EACH,
+            timeouts=int(block == 1),
+            bytes_in=EACH * 1100,
+            bytes_out=EACH * 100,
+        ),
         response=Histogram.from_values(seconds),
         lead_in=Histogram.from_values(seconds[:3]),
         cpu_s={"app": 50e-6 * EACH * float(np.exp(rng.normal() * 0.02)), "generator": 0.01},

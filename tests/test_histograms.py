@@ -136,3 +136,29 @@ def test_the_share_above_counts_whole_buckets_only():
 def test_what_is_not_a_histogram_is_refused(index, count):
     with pytest.raises(ValueError, match=r"histogram|bucket"):
         Histogram(np.array(index, dtype=np.int64), np.array(count, dtype=np.int64))
+
+
+@pytest.mark.parametrize(
+    "values", [[], [1e-9], [0.0, 3600.0], np.random.default_rng(1).lognormal(-7, 1, 5000), [1e-3] * 70_000]
+)
+def test_the_packed_form_is_read_back_whole(values):
+    recorded = Histogram.from_values(values)
+    assert Histogram.from_hdr_v2(recorded.to_hdr_v2()) == recorded
+
+
+def test_counts_beyond_any_run_are_read_back():
+    huge = Histogram.from_pairs([[7, 2**62], [33_791, 3]])
+    assert Histogram.from_hdr_v2(huge.to_hdr_v2()) == huge
+
+
+@pytest.mark.parametrize("text", ["", "AAAA", "not base64!", "HISTFAAAAAAAAAAA"])
+def test_what_is_no_packed_histogram_is_refused(text):
+    with pytest.raises(ValueError, match="HdrHistogram"):
+        Histogram.from_hdr_v2(text)
+
+
+def test_a_packed_histogram_that_was_cut_off_is_refused():
+    packed = base64.b64decode(Histogram.from_values([1e-3, 2e-3, 5.0]).to_hdr_v2())
+    for length in range(len(packed)):
+        with pytest.raises(ValueError, match="HdrHistogram"):
+            Histogram.from_hdr_v2(base64.b64encode(packed[:length]).decode())

@@ -13,9 +13,10 @@ What it refuses: a quantile of nothing (NaN instead of 0), and merging other lay
 from __future__ import annotations
 
 import base64
+import binascii
 import struct
 import zlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -32,6 +33,9 @@ HIGHEST_S = 3600.0
 
 _V2_COOKIE = 0x1C849313
 _V2_COMPRESSED_COOKIE = 0x1C849314
+_V2_HEAD = ">iiiiqqd"
+_V2_LONGEST = struct.calcsize(_V2_HEAD) + 9 * _COUNTERS
+"""Bytes of an unpacked V2 form: a head, then at most nine for each counter."""
 
 
 def bucket_index(value_ns: npt.ArrayLike) -> npt.NDArray[np.int64]:
@@ -86,6 +90,35 @@ class Histogram:
         ns = np.clip(np.rint(np.asarray(seconds, dtype=np.float64) / _NS), 0, HIGHEST_S / _NS).astype(np.int64)
         index, count = np.unique(bucket_index(ns), return_counts=True)
         return cls(index, count.astype(np.int64))
+
+    @classmethod
+    def from_hdr_v2(cls, text: str) -> Histogram:
+        """From the compressed V2 form of HdrHistogram in base64, of this layout (three digits, from 1 ns).
+
+        Raises:
+            ValueError: it is not such a form.
+        """
+        try:
+            data = base64.b64decode(text, validate=True)
+            cookie, length = struct.unpack_from(">ii", data)
+            unpacking = zlib.decompressobj()
+            raw = unpacking.decompress(data[8:], _V2_LONGEST)
+            inner, size, offset, digits, lowest, _, ratio = struct.unpack_from(_V2_HEAD, raw)
+        except (binascii.Error, struct.error, zlib.error) as broken:
+            raise ValueError(f"not a compressed HdrHistogram: {broken}") from broken
+        payload = raw[struct.calcsize(_V2_HEAD) :]
+        whole = unpacking.eof and not unpacking.unused_data and length == len(data) - 8 and size == len(payload)
+        if (cookie, inner) != (_V2_COMPRESSED_COOKIE, _V2_COOKIE) or not whole:
+            raise ValueError("not a whole HdrHistogram in the compressed V2 form")
+        if (offset, digits, lowest, ratio) != (0, 3, 1, 1.0):
+            raise ValueError("an HdrHistogram of another layout")
+        index, count, position = [], [], 0
+        for value in _zigzags(payload):
+            if value > 0:
+                index.append(position)
+                count.append(value)
+            position += 1 if value >= 0 else -value
+        return cls(np.array(index, dtype=np.int64), np.array(count, dtype=np.int64))
 
     def pairs(self) -> list[list[int]]:
         """`[[bucket, count], …]` for a document."""
@@ -176,7 +209,7 @@ class Histogram:
                 payload += _zigzag(-zeros)
                 zeros = 0
             payload += _zigzag(value)
-        head = struct.pack(">iiiiqqd", _V2_COOKIE, len(payload), 0, 3, 1, int(HIGHEST_S / _NS), 1.0)
+        head = struct.pack(_V2_HEAD, _V2_COOKIE, len(payload), 0, 3, 1, int(HIGHEST_S / _NS), 1.0)
         packed = zlib.compress(head + bytes(payload))
         return base64.b64encode(struct.pack(">ii", _V2_COMPRESSED_COOKIE, len(packed)) + packed).decode()
 
@@ -203,6 +236,21 @@ def _zigzag(value: int) -> bytes:
         number >>= 7
     out.append(number)
     return bytes(out)
+
+
+def _zigzags(payload: bytes) -> Iterator[int]:
+    """The integers of a run of ZigZag LEB128. Raises ValueError where the last one is cut off."""
+    number = shift = 0
+    for byte in payload:
+        last = shift == 56  # the ninth byte holds eight bits
+        number |= (byte if last else byte & 0x7F) << shift
+        if byte < 0x80 or last:
+            yield (number >> 1) ^ -(number & 1)
+            number = shift = 0
+        else:
+            shift += 7
+    if shift:
+        raise ValueError("an HdrHistogram that breaks off inside a count")
 
 
 EMPTY = Histogram(np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int64))

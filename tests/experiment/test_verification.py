@@ -327,3 +327,70 @@ def test_what_is_no_bundle_is_an_error(tmp_path: Path) -> None:
 )
 def test_documents_differ_where_a_reader_would_say_so(one: object, other: object, pointers: list[str]) -> None:
     assert [pointer for pointer, _ in differences(one, other)] == pointers
+
+
+def _forged(bundle: Path, **fields: Any) -> list[str]:
+    """Places at which verification finds the run of envoy wrong, once these fields of it were changed."""
+    from meshperf.spec.smp import result_from_document, result_to_document
+
+    path = envoy_run(bundle)
+    run = result_from_document(json.loads(path.read_text()))
+    made = {name: make(run) for name, make in fields.items()}
+    path.write_text(json.dumps(result_to_document(changed(run, **made))))
+    reseal(bundle)
+    problems = [problem for problem in verify(bundle).problems if problem.file == f"results/{path.name}"]
+    assert {problem.code for problem in problems} <= {"MP2302"}
+    return [problem.place for problem in problems]
+
+
+def test_a_run_that_calls_itself_valid_though_its_slices_never_drained_is_found(bundle: Path) -> None:
+    assert _forged(bundle, slices=lambda run: with_slice(run, drained=False)) == ["validity"]
+
+
+def test_a_run_that_calls_itself_invalid_without_a_cause_is_found(bundle: Path) -> None:
+    from meshperf.spec.records import Validity, ValidityState
+
+    made_up = Validity(state=ValidityState.INVALID, reasons=("it was slow",))
+    assert _forged(bundle, validity=lambda _: made_up) == ["validity"]
+
+
+def test_guards_and_warnings_that_were_taken_out_or_turned_are_found(bundle: Path) -> None:
+    assert set(_forged(bundle, guards=lambda run: run.guards[1:])) == {"guards.rate_shortfall"}
+    assert set(_forged(bundle, warnings=lambda run: ())) == {"guards.rate_shortfall", "warnings"}
+
+
+def test_a_guard_on_the_machine_follows_from_its_readings(bundle: Path) -> None:
+    from meshperf.spec.records import NoiseReading
+
+    noise = (NoiseReading(begin=sample.BEGIN, duration_s=1.0, steal_share=0.5),)
+    assert _forged(bundle, noise=lambda _: noise) == ["guards.steal"]
+
+
+def test_a_histogram_that_another_zlib_packed_is_the_same(bundle: Path) -> None:
+    import base64
+    import struct
+    import zlib
+
+    path = envoy_run(bundle)
+    document = json.loads(path.read_text())
+    packed = base64.b64decode(document["latency_distribution"]["hdr_v2"])
+    stored = zlib.compress(zlib.decompress(packed[8:]), level=0)
+    document["latency_distribution"]["hdr_v2"] = base64.b64encode(
+        packed[:4] + struct.pack(">i", len(stored)) + stored
+    ).decode()
+    path.write_text(json.dumps(document))
+    reseal(bundle)
+    assert verify(bundle).ok
+
+
+def test_a_packed_histogram_that_holds_something_else_is_found(bundle: Path) -> None:
+    from meshperf.histograms import Histogram
+
+    for text in (Histogram.from_values([1e-3]).to_hdr_v2(), "rubbish"):
+        path = envoy_run(bundle)
+        document = json.loads(path.read_text())
+        document["latency_distribution"]["hdr_v2"] = text
+        path.write_text(json.dumps(document))
+        reseal(bundle)
+        found = [problem for problem in verify(bundle).problems if problem.file == f"results/{path.name}"]
+        assert found and all("hdr_v2" in problem.place for problem in found)

@@ -2,7 +2,8 @@
 
 What it decides: whether a run says what its slices say. Everything a run publishes about successful replies is the
 exact sum of its slices, or follows from that sum: so the run is put together anew from the slices, written by the code
-that wrote it the first time, and the two documents are compared.
+that wrote it the first time, and the two documents are compared. Its verdict on itself follows from these figures and
+from the readings of the machine, so it is passed again too, by the code that passed it the first time.
 What it assumes: each slice's counts and histograms are the recording. There is nothing below them to check them against
 except one another. Service times, failed replies and the generator's own times are kept once a run, not once a slice;
 their distributions are checked against the figures drawn from them only.
@@ -10,15 +11,19 @@ their distributions are checked against the figures drawn from them only.
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
+from meshperf.experiment.assembly import judged
 from meshperf.experiment.document_differences import RELATIVE_TOLERANCE, differences
-from meshperf.histograms import merge
-from meshperf.spec.records import Counts, RunResult, SliceRecord
+from meshperf.histograms import Histogram, merge
+from meshperf.load.plan import Arrivals
+from meshperf.spec.records import Counts, GuardReading, RunResult, SliceRecord, ValidityState
 from meshperf.spec.smp import result_to_document
+from meshperf.telemetry import noise_guards
 
 __all__ = ["contradictions"]
 
@@ -32,8 +37,74 @@ def contradictions(run: RunResult, document: Mapping[str, Any]) -> Iterator[tupl
     for place, sentence in [*_within_slices(run), *_sums(run)]:
         found = True
         yield place, sentence
-    if not found:  # else each wrong sum would be told again by every figure that follows from it
-        yield from differences(document, result_to_document(_from_slices(run)))
+    if found:  # else each wrong sum would be told again by every figure that follows from it
+        return
+    yield from differences(_unpacked(document), _unpacked(result_to_document(_from_slices(run))))
+    yield from _verdict(run)
+
+
+def _unpacked(document: Any) -> Any:
+    """The document with its packed histograms as what they hold: zlib may pack the same counts in several ways."""
+    if isinstance(document, Mapping):
+        return {
+            key: _counts_of(value) if key == "hdr_v2" and isinstance(value, str) else _unpacked(value)
+            for key, value in document.items()
+        }
+    return [_unpacked(value) for value in document] if isinstance(document, list) else document
+
+
+def _counts_of(packed: str) -> Any:
+    try:
+        return Histogram.from_hdr_v2(packed).pairs()
+    except ValueError as broken:
+        return f"unreadable: {broken}"
+
+
+def _verdict(run: RunResult) -> Iterator[tuple[str, str]]:
+    """What the run says of its own validity, against what its figures say."""
+    again = judged(run, _arrivals(run))
+    stored, derived = run.validity, again.validity
+    # A run that was broken off is invalid whatever it measured until then.
+    broken_off = run.design.design == "single" and stored.state is ValidityState.INVALID
+    reasons = stored.reasons[: len(derived.reasons)] if broken_off else stored.reasons
+    if (stored.state is not derived.state and not broken_off) or reasons != derived.reasons:
+        said = "; ".join(derived.reasons)
+        yield "validity", f"says {stored.state.value}, its figures say {derived.state.value}{said and f' ({said})'}"
+    readings = {guard.guard: guard for guard in run.guards}
+    for guard in (*again.guards, *noise_guards(run.noise)[0]):
+        reading = readings.get(guard.guard)
+        if reading is None or not _same_reading(reading, guard):
+            said = "nothing" if reading is None else f"{reading.value} ({reading.outcome})"
+            yield f"guards.{guard.guard}", f"says {said}, its figures say {guard.value} ({guard.outcome})"
+    told = {warning.kind for warning in run.warnings}
+    for warning in again.warnings:
+        if warning.kind not in told:
+            yield "warnings", f"does not warn of {warning.kind.value}: {warning.text}"
+
+
+def _arrivals(run: RunResult) -> Arrivals:
+    """How the load arrived; where the facts do not say, a run without a rate was a closed loop."""
+    fact = run.facts.get("load.arrivals")
+    if fact is not None and fact.known and fact.value in list(Arrivals):
+        return Arrivals(fact.value)
+    return Arrivals.CLOSED if run.offered_rps is None else Arrivals.POISSON
+
+
+def _same_reading(one: GuardReading, other: GuardReading) -> bool:
+    """Equal in what was read, in what it led to and in where the limits were."""
+    if one.outcome != other.outcome:
+        return False
+    pairs = itertools.starmap(
+        _close,
+        ((one.value, other.value), (one.warn_above, other.warn_above), (one.invalid_above, other.invalid_above)),
+    )
+    return all(pairs)
+
+
+def _close(one: float | None, other: float | None) -> bool:
+    if one is None or other is None:
+        return one is other
+    return math.isclose(one, other, rel_tol=RELATIVE_TOLERANCE, abs_tol=1e-12)
 
 
 def _within_slices(run: RunResult) -> Iterator[tuple[str, str]]:
