@@ -25,6 +25,7 @@ from meshperf.analysis.objectives import try_objectives
 from meshperf.analysis.pairing import excluded_runs, in_order, pair_rounds, set_aside, why_excluded
 from meshperf.analysis.records import Comparability, Comparison, MetricComparison, NoiseFloor
 from meshperf.analysis.series import PairedRounds, Series, series_of
+from meshperf.analysis.side_notes import client_in_generator, sliced_against_continuous
 from meshperf.analysis.summary import summarise
 from meshperf.analysis.verdicts import Judgement, judge
 from meshperf.errors import ComparisonError
@@ -130,6 +131,8 @@ def _compare_point(
     base_runs = _of(runs, baseline)
     excluded = excluded_runs(runs)
     warnings += general_warnings(runs, whole, metrics, redone=redone)
+    warnings += client_in_generator(runs, baseline)
+    warnings += sliced_against_continuous(runs, baseline, metrics)
     return Comparison(
         experiment=runs[0].experiment,
         experiment_id=runs[0].experiment_id,
