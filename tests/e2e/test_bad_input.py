@@ -71,6 +71,15 @@ def test_an_output_folder_that_is_no_bundle_is_left_alone(command: Command, tmp_
     assert (out / "thesis.txt").read_text() == "precious"
 
 
+def test_overwrite_does_not_follow_a_link(command: Command, tmp_path: Path) -> None:
+    (tmp_path / "real").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "real")
+    result = command.run("run", small_experiment(tmp_path), "--out", tmp_path / "link", "--overwrite")
+    assert result.returncode == 5, result.stderr
+    assert "MP5401" in result.stderr
+    assert not list((tmp_path / "real").iterdir())
+
+
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
 def test_a_read_only_output_folder_is_an_error(command: Command, tmp_path: Path) -> None:
     out = tmp_path / "closed"

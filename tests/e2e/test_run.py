@@ -10,6 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from meshperf.spec.smp import result_to_document
+from meshperf.store import Store
+
 from .command import ROOT, Command, small_experiment
 
 pytestmark = [pytest.mark.e2e, pytest.mark.needs_native]
@@ -124,3 +127,40 @@ def test_the_quickstart_runs_shortened_and_is_labelled_a_pilot(command: Command,
     run = json.loads(next((out / "results").glob("*-envoy-*.json")).read_text())
     assert "spiffe://" not in json.dumps(run.get("test", {}))
     assert "PRIVATE KEY" not in "".join(path.read_text() for path in out.rglob("*.json"))
+
+
+def test_a_secret_of_a_request_is_in_no_file_but_the_users_own(command: Command, tmp_path: Path) -> None:
+    experiment, out, secret = small_experiment(tmp_path), tmp_path / "out", "s3ntinel"
+    text = experiment.read_text()
+    assert "protocol: http1," in text
+    asked = f"protocol: http1, path: '/?key={secret}', headers: {{Authorization: Bearer {secret}}},"
+    experiment.write_text(text.replace("protocol: http1,", asked))
+    completed(command, experiment, out)
+    assert "withheld" in (out / "report.html").read_text()
+    command.run("report", out, "--out", tmp_path / "again")
+    assert (tmp_path / "again" / "report.html").is_file()
+    places = [*out.rglob("*"), *(tmp_path / "again").rglob("*"), *tmp_path.glob("store.db*")]
+    holding = [path for path in places if path.is_file() and secret.encode() in path.read_bytes()]
+    assert holding == [out / "experiment.yaml"]
+    with Store.open(tmp_path / "store.db") as store:
+        (kept,) = store.experiments()
+        documents = [json.dumps(result_to_document(run)) for run in store.results(kept.experiment_id)]
+        shown = [kept.experiment_text or "", json.dumps(store.comparisons(kept.experiment_id)), *documents]
+    assert len(documents) == 6
+    assert "withheld" in shown[0]
+    assert not [text for text in shown if secret in text]
+
+
+def test_a_quick_run_says_so_in_its_command_and_is_not_gone_on_with(command: Command, tmp_path: Path) -> None:
+    experiment, out = small_experiment(tmp_path, rounds=30), tmp_path / "out"
+    started = command.start("run", experiment, "--out", out, "--quick")
+    wait_until(lambda: (out / "round-under-way.json").is_file(), 60, "a round under way")
+    started.send_signal(2)
+    _, told = started.communicate(timeout=10)
+    assert started.returncode == 130
+    assert json.loads((out / "MANIFEST.json").read_text())["command"] == f"meshperf run {experiment} --quick"
+    assert f"Begin it anew with: meshperf run {experiment} --quick" in told
+    assert "--resume" not in told
+    refused = command.run("run", experiment, "--resume", out)
+    assert refused.returncode == 2
+    assert "MP1002" in refused.stderr
