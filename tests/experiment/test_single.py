@@ -131,3 +131,13 @@ def test_cpu_time_of_others_is_not_judged_because_it_may_be_the_targets(monkeypa
     assert guard.unavailable == "the target may run on this machine"
     assert run.validity.ok
     assert all(warning.kind is not WarningKind.NODE_BUSY for warning in run.warnings)
+
+
+@pytest.mark.parametrize("interrupted", [False, True])
+def test_what_a_single_run_says_of_itself_follows_from_its_figures(
+    monkeypatch: pytest.MonkeyPatch, interrupted: bool
+) -> None:
+    run = measured(monkeypatch, WARM, COUNTED, interrupted=interrupted, foreign_cpu_share=0.5)
+    assert [place for place, _ in contradictions(run, result_to_document(run))] == []
+    noisy = replace(run, noise=(replace(run.noise[0], steal_share=0.5),))
+    assert [place for place, _ in contradictions(noisy, result_to_document(noisy))] == ["guards.steal"]

@@ -64,21 +64,26 @@ def _verdict(run: RunResult) -> Iterator[tuple[str, str]]:
     """What the run says of its own validity, against what its figures say."""
     again = judged(run, _arrivals(run))
     stored, derived = run.validity, again.validity
-    # A run that was broken off is invalid whatever it measured until then.
-    broken_off = run.design.design == "single" and stored.state is ValidityState.INVALID
-    reasons = stored.reasons[: len(derived.reasons)] if broken_off else stored.reasons
-    if (stored.state is not derived.state and not broken_off) or reasons != derived.reasons:
+    single = run.design.design == "single"
+    # A single run may be invalid for more than its figures: it was broken off, or the machine was not quiet. One that
+    # was broken off before anything was counted has no figures to say why.
+    harsher = single and stored.state is ValidityState.INVALID
+    unreached = harsher and run.counts == Counts()
+    reasons = stored.reasons[: len(derived.reasons)] if harsher else stored.reasons
+    if not unreached and ((stored.state is not derived.state and not harsher) or reasons != derived.reasons):
         said = "; ".join(derived.reasons)
         yield "validity", f"says {stored.state.value}, its figures say {derived.state.value}{said and f' ({said})'}"
     readings = {guard.guard: guard for guard in run.guards}
     for guard in (*again.guards, *noise_guards(run.noise)[0]):
         reading = readings.get(guard.guard)
+        if single and guard.guard == "background_cpu" and reading is not None and reading.outcome == "unavailable":
+            continue  # the target may itself run beside the generator
         if reading is None or not _same_reading(reading, guard):
             said = "nothing" if reading is None else f"{reading.value} ({reading.outcome})"
             yield f"guards.{guard.guard}", f"says {said}, its figures say {guard.value} ({guard.outcome})"
     told = {warning.kind for warning in run.warnings}
     for warning in again.warnings:
-        if warning.kind not in told:
+        if warning.kind not in told and not unreached:
             yield "warnings", f"does not warn of {warning.kind.value}: {warning.text}"
 
 
