@@ -162,3 +162,11 @@ def test_a_packed_histogram_that_was_cut_off_is_refused():
     for length in range(len(packed)):
         with pytest.raises(ValueError, match="HdrHistogram"):
             Histogram.from_hdr_v2(base64.b64encode(packed[:length]).decode())
+
+
+def test_writers_that_leave_the_word_size_out_of_the_cookies_are_read():
+    recorded = Histogram.from_values([1e-3, 2e-3, 5.0])
+    packed = base64.b64decode(recorded.to_hdr_v2())
+    inner = zlib.compress(struct.pack(">i", 0x1C849303) + zlib.decompress(packed[8:])[4:])
+    other = base64.b64encode(struct.pack(">ii", 0x1C849304, len(inner)) + inner).decode()
+    assert Histogram.from_hdr_v2(other) == recorded

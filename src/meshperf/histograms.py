@@ -33,6 +33,8 @@ HIGHEST_S = 3600.0
 
 _V2_COOKIE = 0x1C849313
 _V2_COMPRESSED_COOKIE = 0x1C849314
+_V2_WORD_SIZE = 0xF0
+"""Bits of a cookie that say nothing in the V2 form; writers differ in them."""
 _V2_HEAD = ">iiiiqqd"
 _V2_LONGEST = struct.calcsize(_V2_HEAD) + 9 * _COUNTERS
 """Bytes of an unpacked V2 form: a head, then at most nine for each counter."""
@@ -108,7 +110,8 @@ class Histogram:
             raise ValueError(f"not a compressed HdrHistogram: {broken}") from broken
         payload = raw[struct.calcsize(_V2_HEAD) :]
         whole = unpacking.eof and not unpacking.unused_data and length == len(data) - 8 and size == len(payload)
-        if (cookie, inner) != (_V2_COMPRESSED_COOKIE, _V2_COOKIE) or not whole:
+        cookies = (cookie & ~_V2_WORD_SIZE, inner & ~_V2_WORD_SIZE)
+        if cookies != (_V2_COMPRESSED_COOKIE & ~_V2_WORD_SIZE, _V2_COOKIE & ~_V2_WORD_SIZE) or not whole:
             raise ValueError("not a whole HdrHistogram in the compressed V2 form")
         if (offset, digits, lowest, ratio) != (0, 3, 1, 1.0):
             raise ValueError("an HdrHistogram of another layout")
