@@ -23,7 +23,7 @@ $(STAMPS)/dev: requirements/dev.lock $(STAMPS)/runtime
 	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r $<
 	touch $@
 
-$(STAMPS)/native: $(RUST) pyproject.toml packaging/backend.py packaging/develop.py $(STAMPS)/runtime
+$(STAMPS)/native: $(RUST) packaging/workload.py packaging/develop.py $(STAMPS)/runtime
 	$(BIN)/python packaging/develop.py
 	touch $@
 

@@ -5,29 +5,11 @@ builds either an extension module or programs, not both. So the program is built
 in the package, from where maturin takes it as data.
 """
 
-import os
-import shutil
-import subprocess
-from pathlib import Path
-
 import maturin
 from maturin import *  # noqa: F403  (the hooks we do not change)
+from workload import build_workload
 
 Settings = dict[str, str] | None
-
-ROOT = Path(__file__).resolve().parent.parent
-
-
-def build_workload() -> Path:
-    """Build `meshperf-workload` in release mode and put it into the package. Returns its path."""
-    subprocess.run(["cargo", "build", "--release", "--locked", "--package", "meshperf-workload"], cwd=ROOT, check=True)
-    built = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target")) / "release" / "meshperf-workload"
-    destination = ROOT / "src" / "meshperf" / "_bin" / "meshperf-workload"
-    destination.parent.mkdir(exist_ok=True)
-    beside = destination.with_suffix(".new")
-    shutil.copy2(built, beside)
-    beside.rename(destination)
-    return destination
 
 
 def build_wheel(wheel_directory: str, config_settings: Settings = None, metadata_directory: str | None = None) -> str:
@@ -40,7 +22,3 @@ def build_editable(
 ) -> str:
     build_workload()
     return maturin.build_editable(wheel_directory, config_settings, metadata_directory)
-
-
-if __name__ == "__main__":
-    print(build_workload())

@@ -5,15 +5,13 @@ in the source tree (git ignores it) and one path file leads the environment ther
 """
 
 import os
-import shutil
 import subprocess
 import sys
 import sysconfig
 from pathlib import Path
 
-import backend
+from workload import ROOT, build_workload, place, target_folder
 
-ROOT = backend.ROOT
 SCRIPT = """#!{python}
 import sys
 
@@ -33,12 +31,7 @@ def build_engine() -> Path:
         check=True,
         env=environment,
     )
-    target = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target"))
-    destination = ROOT / "src" / "meshperf" / "_native.abi3.so"
-    beside = destination.with_suffix(".new")
-    shutil.copy2(target / "release" / "lib_native.so", beside)
-    beside.rename(destination)
-    return destination
+    return place(target_folder() / "release" / "lib_native.so", ROOT / "src" / "meshperf" / "_native.abi3.so")
 
 
 def link_environment() -> None:
@@ -51,6 +44,6 @@ def link_environment() -> None:
 
 
 if __name__ == "__main__":
-    print(backend.build_workload())
+    print(build_workload())
     print(build_engine())
     link_environment()
