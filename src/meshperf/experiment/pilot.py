@@ -34,6 +34,8 @@ STRETCH_S = 0.05
 _LENGTHS_S = (0.1, 0.2, 0.5, 1.0)
 _TOLERANCE = 1.15
 _MINIMUM_REQUESTS = 25
+_BLOCKS = 24
+"""Blocks that a round should hold at least: estimates inside a round rest on as many super-blocks."""
 _CONTINUOUS_S = 4.0
 
 
@@ -90,7 +92,7 @@ def choose_slice(recordings: Sequence[PhaseRecording], point: LoadPoint, *, budg
     for length in _LENGTHS_S:
         variances = [_allan_variance(stretches, length) for stretches in by_target.values()]
         known = [variance for variance in variances if variance is not None]
-        if length >= floor - 1e-9 and known:
+        if known and floor - 1e-9 <= length <= max(floor, budget_s / _BLOCKS):
             costs.append((length, (length + LEAD_IN_S + GUARD_S) * max(known)))
     if not costs:
         length = default_slice(point)

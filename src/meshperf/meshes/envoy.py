@@ -23,6 +23,7 @@ from meshperf.meshes.base import AppAddress, AppNeeds, ArmDeployment, Detection,
 from meshperf.meshes.envoy_binary import EnvoyBinary, find_envoy
 from meshperf.meshes.envoy_claims import Observer
 from meshperf.meshes.envoy_config import SidecarPair, client_bootstrap, config_digest, server_bootstrap
+from meshperf.meshes.none import NO_LIBRARY
 from meshperf.spec.experiment import Arm
 from meshperf.spec.records import Fact, Facts
 
@@ -161,7 +162,7 @@ class _Prepared:
             "interception.kind": Fact(value="explicit port", source="adapter"),
             "security.mtls": Fact(value=self.arm.mtls, source="experiment", observed=False),
             "security.key_type": Fact(value="ECDSA P-256" if pair.mtls else "none", source="lab authority"),
-            "client_library.functions": Fact(value="none", source="experiment"),
+            **NO_LIBRARY,
         }
 
 

@@ -18,7 +18,7 @@ from meshperf.meshes.base import AppAddress, AppNeeds, ArmDeployment, Detection,
 from meshperf.spec.experiment import Arm
 from meshperf.spec.records import Claim, Fact, Facts
 
-__all__ = ["NoMesh", "adapter"]
+__all__ = ["NO_LIBRARY", "NoMesh", "adapter"]
 
 CIPHER = "TLS13_AES_128_GCM_SHA256"
 """What Envoy (BoringSSL) and rustls agree on where the processor has AES instructions; pinned so that they do."""
@@ -30,12 +30,19 @@ ABSENT: Facts = {
     "mesh.version": Fact(value="none", source="experiment"),
     "mesh.control_plane": Fact(value="none", source="experiment"),
     "proxy.version": Fact(value="none", source="experiment"),
+    "proxy.build": Fact(value="none", source="experiment"),
+    "proxy.header_growth_bytes": Fact(value=0, source="experiment"),
     "proxy.sha256": Fact(value="none", source="experiment"),
     "proxy.concurrency": Fact(value=0, source="experiment"),
     "proxy.access_log": Fact(value=False, source="experiment"),
     "proxy.mode": Fact(value="none", source="experiment"),
     "proxy.config_digest": Fact(value="none", source="experiment"),
     "interception.kind": Fact(value="none", source="experiment"),
+}
+
+NO_LIBRARY: Facts = {
+    "client_library.functions": Fact(value="none", source="experiment"),
+    "client_library.name": Fact(value="none", source="experiment"),
 }
 
 
@@ -57,7 +64,7 @@ class _Plain:
         return ArmDeployment(
             target=Target(name="app", address=address, host="app.meshperf"),
             processes=(),
-            facts={**ABSENT, **_security("off"), "client_library.functions": Fact(value="none", source="experiment")},
+            facts={**ABSENT, **_security("off"), **NO_LIBRARY},
             observe=observe,
             observed_facts=lambda: {"security.mtls": Fact(value="off", source="plain requests answered")},
         )
@@ -178,6 +185,10 @@ def _security(mtls: str) -> Facts:
         ),
         "security.tls_group": Fact(value=GROUP if on else "none", source="engine", observed=False),
         "security.resumption": Fact(value=False, source="engine", observed=False),
+        # What a P-256 key signs with in TLS 1.3; neither side of rustls says it.
+        "security.tls_signature": Fact(
+            value="ecdsa_secp256r1_sha256" if on else "none", source="key type", observed=False
+        ),
         "security.key_type": Fact(value="ECDSA P-256" if on else "none", source="lab authority"),
     }
 
