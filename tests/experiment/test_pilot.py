@@ -57,8 +57,8 @@ def test_a_low_rate_keeps_slices_long_enough_for_25_requests() -> None:
 def test_a_longer_budget_predicts_a_narrower_interval_by_its_square_root() -> None:
     rng = np.random.default_rng(4)
     stretches = recorded(0.05 * rng.standard_normal(200), rng)
-    short = choose_slice(stretches, POINT, budget_s=5.0).predicted_half_width
-    long = choose_slice(stretches, POINT, budget_s=20.0).predicted_half_width
+    short = choose_slice(stretches, POINT, budget_s=50.0).predicted_half_width
+    long = choose_slice(stretches, POINT, budget_s=200.0).predicted_half_width
     assert math.isclose(short / long, 2.0, rel_tol=1e-9)
 
 
