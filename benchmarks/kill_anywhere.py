@@ -23,7 +23,7 @@ DEADLINE_S = 2.0
 def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--kills", type=int, default=20)
-    parser.add_argument("--rounds", type=int, default=24)
+    parser.add_argument("--rounds", type=int, default=80)
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args(arguments)
     moments = random.Random(options.seed)
@@ -36,7 +36,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         slowest, lost, kills = 0.0, 0, 0
         for kill in range(options.kills):
             started = command.start("run", experiment, *(("--resume", out) if out.is_dir() else ("--out", out)))
-            time.sleep(moments.uniform(0.2, 20.0))  # the moment is what is tried
+            time.sleep(moments.uniform(0.2, 14.0))  # the moment is what is tried
             if started.poll() is not None:
                 told = started.communicate()[1].strip().splitlines()[-1:]
                 print(f"{kill + 1:3}: ended by itself with {started.returncode}: {told}", flush=True)

@@ -65,11 +65,13 @@ class Command:
         )
 
     def leftovers(self) -> Sequence[psutil.Process]:
-        """Processes that were started from this folder's scratch and are still alive."""
+        """Processes that are alive and work in this folder's scratch or write a log there: the supervisor too."""
         found = []
         for process in psutil.process_iter():
             try:
-                if process.cwd().startswith(str(self.scratch)) and process.status() != psutil.STATUS_ZOMBIE:
+                places = [process.cwd(), *(file.path for file in process.open_files())]
+                ours = any(place.startswith(str(self.scratch)) for place in places)
+                if ours and process.status() != psutil.STATUS_ZOMBIE:
                     found.append(process)
             except psutil.Error:
                 continue

@@ -16,6 +16,7 @@ from meshperf.errors import ComparisonError, DeploymentError, DocumentError, Tar
 from meshperf.experiment import runner
 from meshperf.experiment.bundle import Bundle
 from meshperf.experiment.events import Event
+from meshperf.experiment.kept_templates import with_kept_templates
 from meshperf.experiment.rounds import RoundTask
 from meshperf.spec.records import Claim, Fact, GuardReading, RunResult, Validity, ValidityState
 
@@ -156,10 +157,10 @@ def test_a_template_that_changed_since_is_refused(tmp_path: Path, machine: Machi
     assert text != kept_sample.TEXT
     experiment = kept_sample.experiment(tmp_path, text)
     with Bundle.create(tmp_path / "out", experiment, command="x") as bundle:
-        kept = bundle.with_kept_templates(experiment)
+        kept = with_kept_templates(experiment, bundle.path)
         assert kept.arms["envoy"].server_bootstrap.read_text() == "first"
         assert kept.arms["envoy"].server_bootstrap.is_relative_to(tmp_path / "out")
     (tmp_path / "server.yaml").write_text("second")
     with Bundle.resume(tmp_path / "out", experiment) as bundle, pytest.raises(DocumentError) as changed:
-        bundle.with_kept_templates(experiment)
+        with_kept_templates(experiment, bundle.path)
     assert changed.value.code == "MP2304"

@@ -19,7 +19,7 @@ import hashlib
 import json
 import secrets
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
@@ -38,7 +38,6 @@ from meshperf.experiment.bundle_reading import (
     JOURNAL,
     MANIFEST,
     RESULTS,
-    TEMPLATES,
     UNDER_WAY,
     BundleView,
     ExcludedRun,
@@ -48,7 +47,8 @@ from meshperf.experiment.bundle_reading import (
     read_json,
 )
 from meshperf.experiment.durable import BESIDE, storage_errors, write_whole
-from meshperf.spec.experiment import Arm, Experiment
+from meshperf.experiment.kept_templates import keep_templates
+from meshperf.spec.experiment import Experiment
 from meshperf.spec.records import Facts, RunResult
 from meshperf.spec.smp import result_to_document
 
@@ -151,34 +151,6 @@ class Bundle(BundleView):
             raise
         return bundle
 
-    def with_kept_templates(self, experiment: Experiment) -> Experiment:
-        """The experiment with its arms' templates taken from the bundle, so that no round can use another text.
-
-        Raises:
-            DocumentError: MP2304, a template is not the one that the bundle was begun with.
-        """
-        return replace(experiment, arms={name: self._kept(arm) for name, arm in experiment.arms.items()})
-
-    def _kept(self, arm: Arm) -> Arm:
-        kept: dict[str, Path] = {}
-        for side, template in (("client", arm.client_bootstrap), ("server", arm.server_bootstrap)):
-            if template is None:
-                continue
-            copy = self.path / TEMPLATES / f"{arm.name}-{side}.yaml"
-            if copy.read_bytes() != template.read_bytes():
-                raise DocumentError(
-                    "MP2304",
-                    f"the {side} template of arm `{arm.name}` changed since the bundle was begun",
-                    location=Location(path=template),
-                    hint=f"put the text of {copy} back, or begin anew with another --out",
-                )
-            kept[f"{side}_bootstrap"] = copy
-        return replace(
-            arm,
-            client_bootstrap=kept.get("client_bootstrap"),
-            server_bootstrap=kept.get("server_bootstrap"),
-        )
-
     # Writing -----------------------------------------------------------------------------------------------------
 
     def begin_round(self, number: int, attempt: int) -> None:
@@ -276,10 +248,7 @@ class Bundle(BundleView):
     def _begin(self, content: bytes, experiment: Experiment) -> None:
         self._files.make_folders()
         self._files.write(EXPERIMENT, content)
-        for arm in experiment.arms.values():
-            for side, template in (("client", arm.client_bootstrap), ("server", arm.server_bootstrap)):
-                if template is not None:
-                    self._files.write(f"{TEMPLATES}/{arm.name}-{side}.yaml", template.read_bytes())
+        keep_templates(self._files, experiment)
         self._files.write(JOURNAL, b"")
         self._write_manifest()
 

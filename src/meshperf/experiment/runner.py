@@ -20,6 +20,7 @@ from meshperf.errors import ComparisonError, DeploymentError, TargetError
 from meshperf.experiment.bundle import Bundle
 from meshperf.experiment.conditions import refuse_changed_facts, round_facts
 from meshperf.experiment.events import Event, Listener, figures
+from meshperf.experiment.kept_templates import with_kept_templates
 from meshperf.experiment.plan import Plan, RoundPlan, make_plan
 from meshperf.experiment.rounds import RoundTask, run_round
 from meshperf.load.recording import Progress
@@ -53,7 +54,7 @@ def execute(
             guards kept invalidating rounds until none was left to try (MP4002).
         DeploymentError, PrerequisiteError, StorageError: as their layers say; finished rounds are kept.
     """
-    experiment = bundle.with_kept_templates(experiment)
+    experiment = with_kept_templates(experiment, bundle.path)
     plan = make_plan(experiment)
     loop = _Loop(experiment=experiment, bundle=bundle, plan=plan, state_dir=state_dir, listener=listener, pilot=pilot)
     loop.run()
