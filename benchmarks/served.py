@@ -7,9 +7,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from meshperf.load.native import NativeSession
-
 from meshperf.environments.local import LocalSite
+from meshperf.load.native import NativeSession
 from meshperf.load.plan import Arrivals, Phase, SessionPlan, Target
 from meshperf.load.recording import SessionRecording
 from meshperf.spec.experiment import Workload

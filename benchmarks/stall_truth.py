@@ -14,10 +14,9 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 
-from meshperf.load.validity import judge
-
 from benchmarks.served import closed_loop, open_loop, run, served
 from meshperf.load.plan import Arrivals
+from meshperf.load.validity import judge
 from meshperf.spec.experiment import Workload
 
 STALL_S, PERIOD_S = 0.2, 1.0

@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-import kept_sample as sample
 import pytest
 
+import kept_sample as sample
 from meshperf.cli import main
 from meshperf.store import Store
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import kept_sample as sample
 import pytest
 
+import kept_sample as sample
 from meshperf.cli import main
 from meshperf.experiment.bundle import Bundle, BundleView
 from meshperf.experiment.verification import verify

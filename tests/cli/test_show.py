@@ -9,9 +9,9 @@ import sys
 import zipfile
 from pathlib import Path
 
-import kept_sample as sample
 import pytest
 
+import kept_sample as sample
 from meshperf.cli import main
 from meshperf.experiment.bundle import Bundle, BundleView
 from meshperf.store import Store

@@ -6,9 +6,9 @@ import json
 import shutil
 from pathlib import Path
 
-import kept_sample as sample
 import pytest
 
+import kept_sample as sample
 from meshperf.cli import main
 
 

@@ -15,9 +15,9 @@ from pathlib import Path
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
-import kept_sample
 from console_blocks import PAGES, ROOT, Told, blocks, commands, matches
 
+import kept_sample
 from meshperf.cli import VERBS
 from meshperf.environments.local import LocalSite
 from meshperf.errors import CODES, ExitCode

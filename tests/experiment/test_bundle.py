@@ -13,9 +13,9 @@ import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
-import kept_sample as sample
 import pytest
 
+import kept_sample as sample
 from meshperf.errors import DocumentError, StorageError, UsageError
 from meshperf.experiment import durable
 from meshperf.experiment.bundle import Bundle, BundleView, open_bundle

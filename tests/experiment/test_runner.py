@@ -9,9 +9,9 @@ from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
-import kept_sample
 import pytest
 
+import kept_sample
 from meshperf.errors import ComparisonError, DeploymentError, DocumentError, TargetError
 from meshperf.experiment import runner
 from meshperf.experiment.bundle import Bundle

@@ -11,9 +11,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import kept_sample as sample
 import pytest
 
+import kept_sample as sample
 from meshperf.errors import DocumentError
 from meshperf.experiment.bundle import Bundle
 from meshperf.experiment.bundle_reading import manifest_digest

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from conftest import Problems
 
+from conftest import Problems
 from meshperf.spec.experiment import read_experiment
 
 ROOT = Path(__file__).parents[2]

@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from conftest import Problems
 from hypothesis import given
 from hypothesis import strategies as st
 
+from conftest import Problems
 from meshperf.errors import DocumentError
 from meshperf.spec.experiment import DEFAULT_MARGINS, is_loopback, read_experiment
 from meshperf.spec.experiment_reading import experiment_from_document

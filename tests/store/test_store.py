@@ -9,9 +9,9 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
-import kept_sample as sample
 import pytest
 
+import kept_sample as sample
 from meshperf.errors import StorageError, UsageError
 from meshperf.histograms import EMPTY
 from meshperf.spec.records import Counts, RunResult, Validity, ValidityState
