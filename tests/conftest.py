@@ -9,6 +9,7 @@ from __future__ import annotations
 import importlib.util
 import os
 import shutil
+import signal
 from pathlib import Path
 
 import pytest
@@ -50,6 +51,12 @@ NEEDS = {
     "needs_chromium": _missing_chromium,
     "needs_shared": _missing_shared,
 }
+
+
+def pytest_configure() -> None:
+    # A shell that starts us in the background ignores SIGINT for us and for every process a test starts and interrupts.
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
