@@ -72,9 +72,26 @@ def general_warnings(
     if redone:
         text = f"{len(redone)} attempt(s) at a round were excluded whole and made again: {'; '.join(redone)}."
         found.append(Warning(kind=WarningKind.ROUND_EXCLUDED, text=text, figures={"attempts": float(len(redone))}))
+    found += _of_the_runs(runs)
     unknown = sorted({entry.path for entry in comparability.unknowns if entry.severity != "unknown-note"})
     if unknown:
         found.append(
             Warning(kind=WarningKind.FACT_UNKNOWN, text=f"Unknown, and never taken as equal: {', '.join(unknown)}.")
         )
     return tuple(found)
+
+
+def _of_the_runs(runs: Sequence[RunResult]) -> list[Warning]:
+    """What the runs themselves warn of, once a kind: how many runs say it, and what the first of them says."""
+    said: dict[WarningKind, list[str]] = {}
+    for run in runs:
+        for warning in {warning.kind: warning for warning in run.warnings}.values():
+            said.setdefault(warning.kind, []).append(f"{run.run_id}: {warning.text}")
+    return [
+        Warning(
+            kind=kind,
+            text=f"{len(texts)} of {len(runs)} runs say so; {texts[0]}",
+            figures={"runs": float(len(texts))},
+        )
+        for kind, texts in sorted(said.items())
+    ]
