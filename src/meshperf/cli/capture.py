@@ -58,26 +58,14 @@ def _document(groups: Mapping[str, Mapping[str, Fact]]) -> str:
 
 
 def _write(out: Path, document: str) -> None:
-    import errno
-    from contextlib import suppress
+    from meshperf.experiment.durable import storage_errors, write_whole
 
-    from meshperf.errors import StorageError
-
-    beside = out.with_name(f".{out.name}.part")
-    try:
-        if out.exists() and not out.is_file():
-            out.write_text(document + "\n", encoding="utf-8")  # a pipe or a device must not be replaced by a file
-        else:
-            with beside.open("w", encoding="utf-8") as file:
-                file.write(document + "\n")
-            beside.replace(out)
-    except OSError as error:
-        with suppress(OSError):
-            beside.unlink()
-        code = "MP5402" if error.errno in (errno.ENOSPC, errno.EDQUOT) else "MP5401"
-        raise StorageError(
-            code, f"cannot write {out}: {error.strerror}", hint="choose another file with --out"
-        ) from error
+    data = f"{document}\n".encode()
+    if out.exists() and not out.is_file():
+        with storage_errors(out):
+            out.write_bytes(data)  # a pipe or a device must not be replaced by a file
+    else:
+        write_whole(out, data)
     click.echo(f"wrote {out}", err=True)
 
 

@@ -17,7 +17,7 @@ from typing import Any
 
 __all__ = ["Reply", "ask", "mutual_tls"]
 
-_TIMEOUT_S = 3.0
+TIMEOUT_S = 3.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,17 +61,20 @@ def ask(
     tls: ssl.SSLContext | None = None,
     headers: Mapping[str, str] | None = None,
     source_address: str | None = None,
+    timeout_s: float = TIMEOUT_S,
 ) -> Reply:
     """One GET to `ip:port`.
 
     Args:
         source_address: local IP address to call from.
+        timeout_s: for connecting, and for every wait after it [s].
     """
-    host, _, port = address.rpartition(":")
-    connection = http.client.HTTPConnection(host, int(port), timeout=_TIMEOUT_S)
+    named, _, port = address.rpartition(":")
+    host = named.strip("[]")
+    connection = http.client.HTTPConnection(host, int(port), timeout=timeout_s)
     try:
         plain = socket.create_connection(
-            (host, int(port)), timeout=_TIMEOUT_S, source_address=(source_address, 0) if source_address else None
+            (host, int(port)), timeout=timeout_s, source_address=(source_address, 0) if source_address else None
         )
     except OSError as failure:
         return Reply(failure=_short(failure), reached=False)

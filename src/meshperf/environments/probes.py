@@ -6,11 +6,11 @@ are all a person gets to see when the deadline passes. Probes go to loopback onl
 
 from __future__ import annotations
 
-import http.client
 import ipaddress
 import socket
 from pathlib import Path
 
+from meshperf.environments.asking import ask
 from meshperf.environments.site import Readiness
 
 __all__ = ["all_ready", "file_ready", "http_ready", "tcp_ready"]
@@ -43,18 +43,13 @@ def http_ready(address: str, path: str, expect: int = 200) -> Readiness:
     Raises:
         ValueError: not a loopback address with a port.
     """
-    host, port = _loopback(address)
+    _loopback(address)
 
     def probe() -> str | None:
-        connection = http.client.HTTPConnection(host, port, timeout=TRY_S)
-        try:
-            connection.request("GET", path, headers={"Connection": "close"})
-            status = connection.getresponse().status
-        except (OSError, http.client.HTTPException) as error:
-            return f"no answer from http://{address}{path}: {error or type(error).__name__}"
-        finally:
-            connection.close()
-        return None if status == expect else f"http://{address}{path} answers {status}, not yet {expect}"
+        reply = ask(address, path, timeout_s=TRY_S)
+        if not reply.answered:
+            return f"no answer from http://{address}{path}: {reply.failure}"
+        return None if reply.status == expect else f"http://{address}{path} answers {reply.status}, not yet {expect}"
 
     return probe
 

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from meshperf.environments.asking import ask, mutual_tls
+from meshperf.environments.probes import http_ready
 from meshperf.environments.site import Process, ProcessSpec, Site, folder_name
 from meshperf.errors import DocumentError, Location, PrerequisiteError
 from meshperf.load.plan import Target
@@ -132,7 +133,7 @@ class _Prepared:
                 name=f"{self.resident}-{side}-sidecar",
                 role="sidecar",
                 argv=arguments,
-                ready=lambda: envoy_admin.is_live(admin),
+                ready=http_ready(admin, "/ready"),
                 listens=(admin, pair.inbound if side == "server" else pair.outbound),
                 deadline_s=_READY_S,
             )

@@ -10,17 +10,11 @@ from typing import Any
 
 from meshperf.environments.asking import ask
 
-__all__ = ["TlsSeen", "configuration_digest", "counters", "is_live", "tls_seen", "workers"]
+__all__ = ["TlsSeen", "configuration_digest", "counters", "tls_seen", "workers"]
 
 TlsSeen = Mapping[str, str]
 _TLS = re.compile(r"\.ssl\.(versions|ciphers|curves|sigalgs)\.(\S+)$")
 _NAMES = {"versions": "tls_version", "ciphers": "tls_cipher", "curves": "tls_group", "sigalgs": "tls_signature"}
-
-
-def is_live(admin: str) -> str | None:
-    """Readiness: None when the server is LIVE, else what is missing."""
-    reply = ask(admin, "/ready")
-    return None if reply.status == 200 else reply.failure or f"/ready answers {reply.status}"
 
 
 def counters(admin: str) -> Mapping[str, int]:

@@ -1,12 +1,10 @@
-"""Writing a report's files: each beside its place first, then renamed, so that a reader never sees half a file."""
+"""Writing a report's files, each whole or not at all."""
 
 from __future__ import annotations
 
-import errno
-import os
 from pathlib import Path
 
-from meshperf.errors import StorageError
+from meshperf.experiment.durable import storage_errors, write_whole
 
 __all__ = ["place"]
 
@@ -17,28 +15,7 @@ def place(path: Path, content: bytes) -> Path:
     Raises:
         StorageError: no space left (MP5402), or the folder cannot be written (MP5401).
     """
-    beside = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
+    with storage_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            with beside.open("wb") as file:
-                file.write(content)
-                file.flush()
-                os.fsync(file.fileno())
-            beside.replace(path)
-        except OSError:
-            beside.unlink(missing_ok=True)
-            raise
-    except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise StorageError(
-                "MP5402",
-                f"no space left to write the report's {path.name}",
-                hint="free some space and run `meshperf report` again",
-            ) from error
-        raise StorageError(
-            "MP5401",
-            f"cannot write the report's {path.name} in {path.parent}: {error.strerror}",
-            hint="choose a folder that you may write with --out",
-        ) from error
+    write_whole(path, content)
     return path
