@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 import shlex
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import click
 from rich.console import Console
@@ -63,7 +64,8 @@ def run_experiment(
             to_tell.print(_go_on(bundle.path, file, quick=quick), markup=False)
             raise
         comparisons = judge_runs(experiment, runs, bundle.excluded())
-        bundle.write_comparison([analysis.comparison_to_document(comparison) for comparison in comparisons])
+        documents = [analysis.comparison_to_document(comparison) for comparison in comparisons]
+        bundle.write_comparison(documents)
         report.write(
             comparisons,
             runs,
@@ -74,14 +76,14 @@ def run_experiment(
         )
         bundle.seal()
     if as_json:
-        click.echo(json.dumps([analysis.comparison_to_document(comparison) for comparison in comparisons], indent=2))
+        click.echo(json.dumps(documents, indent=2))
     else:
         for comparison in comparisons:
             report.terminal(comparison, to_show)
     to_tell.print(f"report: {bundle.path / 'report.html'}", markup=False)
     to_tell.print(f"check it: meshperf verify {shlex.quote(str(bundle.path))}", markup=False)
     if store:
-        _store(bundle, experiment, runs, comparisons, command, to_tell)
+        _store(bundle, experiment, runs, documents, command, to_tell)
     return exit_code(comparisons)
 
 
@@ -89,7 +91,7 @@ def _store(
     bundle: Bundle,
     experiment: Experiment,
     runs: Sequence[RunResult],
-    comparisons: Sequence[analysis.Comparison],
+    documents: Sequence[Mapping[str, Any]],
     command: str,
     console: Console,
 ) -> None:
@@ -100,7 +102,7 @@ def _store(
                 bundle.path,
                 experiment,
                 runs,
-                [analysis.comparison_to_document(comparison) for comparison in comparisons],
+                documents,
                 command=command,
                 experiment_text=shown_text(bundle.experiment_text()),
                 facts=bundle.facts(),
