@@ -6,8 +6,6 @@ use super::*;
 
 fn target(method: &str, body: &str, headers: &[(&str, &str)]) -> Target {
     Target {
-        name: "t".into(),
-        address: ([127, 0, 0, 1], 80).into(),
         host: "echo.example".into(),
         path: "/a?b".into(),
         method: method.into(),
@@ -16,10 +14,7 @@ fn target(method: &str, body: &str, headers: &[(&str, &str)]) -> Target {
             .map(|(key, value)| ((*key).into(), (*value).into()))
             .collect(),
         body: body.into(),
-        connections: 1,
-        tls: None,
-        timeout_s: 1.0,
-        source_address: None,
+        ..Target::new(([127, 0, 0, 1], 80).into())
     }
 }
 

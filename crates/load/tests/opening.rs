@@ -1,34 +1,25 @@
 //! A session that is given up while its connections are being opened.
 
-use std::collections::BTreeMap;
 use std::net::TcpListener;
 use std::time::{Duration, Instant};
 
-use meshperf_load::plan::{Target, WaitMode};
+use meshperf_load::plan::Target;
 use meshperf_load::{LoadError, Session, SessionPlan};
 use meshperf_tls::ClientSettings;
 
 /// A plan for a listener that takes connections into its queue and never says a word of TLS.
 fn silent(listener: &TcpListener, settings: ClientSettings) -> SessionPlan {
+    let target = Target {
+        name: "silent".into(),
+        host: "silent.example".into(),
+        connections: 4,
+        tls: Some(settings),
+        ..Target::new(listener.local_addr().expect("an address"))
+    };
     SessionPlan {
-        targets: vec![Target {
-            name: "silent".into(),
-            address: listener.local_addr().expect("an address"),
-            host: "silent.example".into(),
-            path: "/".into(),
-            method: "GET".into(),
-            headers: Vec::new(),
-            body: String::new(),
-            connections: 4,
-            tls: Some(settings),
-            timeout_s: 10.0,
-            source_address: None,
-        }],
         workers: 2,
-        cpus: Vec::new(),
-        wait: WaitMode::Auto,
-        clocks: BTreeMap::new(),
         connect_timeout_s: 30.0,
+        ..SessionPlan::new(vec![target])
     }
 }
 
@@ -55,6 +46,7 @@ fn unverified() -> ClientSettings {
         certificate_pem: None,
         key_pem: None,
         minimum_version: "1.3".into(),
+        maximum_version: "1.3".into(),
         cipher_suites: Vec::new(),
         groups: Vec::new(),
         resumption: false,

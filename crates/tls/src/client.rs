@@ -29,6 +29,9 @@ pub struct ClientSettings {
     /// `1.2` or `1.3`.
     #[serde(default = "newest")]
     pub minimum_version: String,
+    /// `1.2` or `1.3`.
+    #[serde(default = "newest")]
+    pub maximum_version: String,
     /// rustls names, in order of preference; empty: ring's order.
     #[serde(default)]
     pub cipher_suites: Vec<String>,
@@ -57,8 +60,10 @@ fn yes() -> bool {
 pub fn client_config(settings: &ClientSettings) -> Result<Arc<rustls::ClientConfig>, TlsError> {
     let provider = provider::provider(&settings.cipher_suites, &settings.groups)?;
     let algorithms = provider.signature_verification_algorithms;
-    let builder = rustls::ClientConfig::builder_with_provider(provider.clone())
-        .with_protocol_versions(provider::versions(&settings.minimum_version)?)?;
+    let builder =
+        rustls::ClientConfig::builder_with_provider(provider.clone()).with_protocol_versions(
+            provider::versions(&settings.minimum_version, &settings.maximum_version)?,
+        )?;
     let builder = if !settings.verify {
         builder
             .dangerous()

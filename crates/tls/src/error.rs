@@ -21,8 +21,10 @@ pub enum TlsError {
     HalfAKeyPair,
     #[error("allowed client identities need the certificates that clients must chain to")]
     IdentitiesWithoutCa,
-    #[error("unknown minimum TLS version `{0}`; write 1.2 or 1.3")]
+    #[error("unknown TLS version `{0}`; write 1.2 or 1.3")]
     UnknownVersion(String),
+    #[error("the minimum TLS version 1.3 lies above the maximum 1.2")]
+    NoVersion,
     #[error("unknown cipher suite `{name}`; known: {known}")]
     UnknownSuite { name: String, known: String },
     #[error("unknown key exchange group `{name}`; known: {known}")]

@@ -9,16 +9,20 @@ use rustls::crypto::ring;
 use crate::TlsError;
 
 static FROM_1_2: &[&SupportedProtocolVersion] = &[&rustls::version::TLS13, &rustls::version::TLS12];
-static FROM_1_3: &[&SupportedProtocolVersion] = &[&rustls::version::TLS13];
+static ONLY_1_2: &[&SupportedProtocolVersion] = &[&rustls::version::TLS12];
+static ONLY_1_3: &[&SupportedProtocolVersion] = &[&rustls::version::TLS13];
 
-/// The protocol versions from `minimum` (`1.2` or `1.3`) on.
+/// The protocol versions from `minimum` to `maximum`, each `1.2` or `1.3`.
 pub(crate) fn versions(
     minimum: &str,
+    maximum: &str,
 ) -> Result<&'static [&'static SupportedProtocolVersion], TlsError> {
-    match minimum {
-        "1.2" => Ok(FROM_1_2),
-        "1.3" => Ok(FROM_1_3),
-        other => Err(TlsError::UnknownVersion(other.to_owned())),
+    match (minimum, maximum) {
+        ("1.2", "1.3") => Ok(FROM_1_2),
+        ("1.3", "1.3") => Ok(ONLY_1_3),
+        ("1.2", "1.2") => Ok(ONLY_1_2),
+        ("1.3", "1.2") => Err(TlsError::NoVersion),
+        ("1.2" | "1.3", other) | (other, _) => Err(TlsError::UnknownVersion(other.to_owned())),
     }
 }
 

@@ -45,7 +45,7 @@ fn newest() -> String {
 pub fn server_config(settings: &ServerSettings) -> Result<Arc<rustls::ServerConfig>, TlsError> {
     let provider = provider::provider(&settings.cipher_suites, &settings.groups)?;
     let builder = rustls::ServerConfig::builder_with_provider(provider.clone())
-        .with_protocol_versions(provider::versions(&settings.minimum_version)?)?;
+        .with_protocol_versions(provider::versions(&settings.minimum_version, "1.3")?)?;
     let builder = match &settings.client_ca_pem {
         None if settings.allowed_client_identities.is_empty() => builder.with_no_client_auth(),
         None => return Err(TlsError::IdentitiesWithoutCa),

@@ -57,6 +57,7 @@ fn client(authority: &Authority) -> ClientSettings {
         certificate_pem: None,
         key_pem: None,
         minimum_version: "1.3".to_owned(),
+        maximum_version: "1.3".to_owned(),
         cipher_suites: vec![],
         groups: vec![],
         resumption: false,

@@ -149,7 +149,11 @@ def _plan_json(plan: SessionPlan) -> str:
 
 def _target(target: Target) -> dict[str, Any]:
     # JSON has no bytes: Latin-1 maps each byte to one character and back.
-    return {**asdict(target), "body": target.body.decode("latin-1")}
+    grpc = target.grpc and {
+        "kind": target.grpc.kind,
+        "messages": [message.decode("latin-1") for message in target.grpc.messages],
+    }
+    return {**asdict(target), "body": target.body.decode("latin-1"), "grpc": grpc}
 
 
 def _phase(recorded: Mapping[str, Any]) -> PhaseRecording:

@@ -8,7 +8,47 @@ from dataclasses import dataclass, field
 from meshperf.histograms import EMPTY, Histogram
 from meshperf.spec.records import Counts
 
-__all__ = ["ConnectionFacts", "PhaseRecording", "Progress", "SessionRecording"]
+__all__ = [
+    "ConnectionFacts",
+    "Datagrams",
+    "PhaseRecording",
+    "Progress",
+    "Series",
+    "SeriesInterval",
+    "SessionRecording",
+]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Datagrams:
+    """What became of counted datagrams beside their counts. A lost one is a timeout; these say what else was seen."""
+
+    duplicates: int = 0
+    """Answers to a datagram that was answered before."""
+    reordered: int = 0
+    """Answers that came after the answer to a later datagram of the same socket."""
+    late: int = 0
+    """Answers that came after their timeout."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SeriesInterval:
+    """The requests that were due in one interval, whenever they ended."""
+
+    offered: int
+    ok: int
+    failed: int
+    """Errors and timeouts."""
+    response: Histogram = EMPTY
+    """Of successful replies, in buckets 6 % wide."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Series:
+    """A phase's counted window in equal intervals from `begin_s` on, the last one as far as the window goes."""
+
+    interval_s: float
+    intervals: tuple[SeriesInterval, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,8 +80,17 @@ class PhaseRecording:
     """Actual send minus intended start, every counted request that was sent; empty in a closed loop."""
     client_delay: Histogram = EMPTY
     """The generator's own part of it: send minus the later of intended start and a connection coming free."""
+    late_read: Histogram = EMPTY
+    """From the kernel's receiving the last byte of a reply to the worker's reading it; empty without kernel times."""
+    censored: Histogram = EMPTY
+    """From the intended start to the end of the drain, requests unanswered or never sent: lower bounds of their time."""
     errors_by_reason: Mapping[str, int] = field(default_factory=dict)
     errors_by_status: Mapping[str, int] = field(default_factory=dict)
+    errors_by_grpc_status: Mapping[str, int] = field(default_factory=dict)
+    datagrams: Datagrams = field(default_factory=Datagrams)
+    series: Series | None = None
+    sends_per_ms: bytes = b""
+    """Requests sent in each millisecond of the counted window, little-endian u32, of its first 65,536 ms at most."""
     cpu_begin_s: Mapping[str, float] = field(default_factory=dict)
     """Process CPU clocks at `begin_s`, by the names of the plan's clocks; a process that is gone is missing."""
     cpu_drained_s: Mapping[str, float] = field(default_factory=dict)
@@ -61,6 +110,15 @@ class ConnectionFacts:
     tls_handshakes: int = 0
     tls_resumed: int = 0
     handshake: Histogram = EMPTY
+    connect: Histogram = EMPTY
+    """From the attempt to connect to the established TCP connection."""
+    retired: int = 0
+    """Closed by the plan: after so many requests, or of age."""
+    grown: int = 0
+    """Opened beyond `connections` because due requests found none idle."""
+    alpn: str | None = None
+    max_streams: int | None = None
+    """Least number of concurrent streams that the peer allowed on a connection (HTTP/2)."""
     tls_version: str | None = None
     tls_cipher: str | None = None
     tls_group: str | None = None
@@ -83,6 +141,8 @@ class SessionRecording:
     wait: str = "hybrid"
     workers: int = 1
     worker_tids: tuple[int, ...] = ()
+    receive_clock: str = "user"
+    """`kernel` or `user`: where replies' times of arrival come from."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
