@@ -17,7 +17,7 @@ from hypothesis import HealthCheck, given, settings
 from meshperf.errors import DocumentError, StorageError
 from meshperf.histograms import EMPTY, Histogram
 from meshperf.spec import smp
-from meshperf.spec.records import Counts, Fact, RunResult, Validity, ValidityState
+from meshperf.spec.records import Counts, Fact, GeneratorHealth, RunResult, RunSeries, Validity, ValidityState
 from meshperf.spec.smp import read_result, result_from_document, result_to_document, write_result
 
 GENERATED = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -42,7 +42,13 @@ def test_the_standards_fields_tell_what_was_measured() -> None:
     assert document["mesh_config"]["mtls_enabled"] is True
     assert document["environment"]["nodes"] == [{"cores": 2, "mem_mb": 8000}]
     (client,) = document["test"]["clients"]
-    assert client == {"load_generator": "meshperf", "protocol": "PROTOCOL_HTTP", "connections": 16, "rps": 500}
+    assert client == {
+        "load_generator": "meshperf",
+        "protocol": "PROTOCOL_HTTP",
+        "http_version": "1.1",
+        "connections": 16,
+        "rps": 500,
+    }
     assert document["test"]["duration"] == "5s"
     assert document["latency_distribution"]["hdr_v2"].startswith("HISTF")
 
@@ -98,6 +104,41 @@ def test_keys_and_certificates_are_never_written() -> None:
 def test_a_time_without_zone_is_refused() -> None:
     with pytest.raises(ValueError, match="zone"):
         result_to_document(sample_run(start_time=datetime(2026, 1, 31)))
+
+
+@pytest.mark.parametrize(
+    ("word", "protocol", "version"),
+    [
+        ("http1.0", "PROTOCOL_HTTP", "1.0"),
+        ("http1", "PROTOCOL_HTTP", "1.1"),
+        ("http2", "PROTOCOL_HTTP", "2"),
+        ("grpc", "PROTOCOL_GRPC", "2"),
+        ("tcp", "PROTOCOL_TCP", None),
+        ("udp", "PROTOCOL_UDP", None),
+        ("quic", None, None),
+    ],
+)
+def test_every_protocol_has_the_standards_word(word: str, protocol: str | None, version: str | None) -> None:
+    run = sample_run(facts={"load.protocol": Fact(value=word, source="plan")})
+    (client,) = result_to_document(run)["test"]["clients"]
+    assert (client.get("protocol"), client.get("http_version")) == (protocol, version)
+
+
+def test_an_interval_without_a_figure_is_null_and_keeps_its_place() -> None:
+    series = RunSeries(metric="p50", unit="s", step_s=1.0, values=(0.001, None, math.nan, 0.004))
+    document = json.loads(json.dumps(result_to_document(sample_run(series=(series,))), allow_nan=False))
+    assert document["series"][0]["values"] == [0.001, None, None, 0.004]
+    assert result_from_document(document).series[0].values == (0.001, None, None, 0.004)
+
+
+def test_the_figures_are_those_of_the_histograms() -> None:
+    connect = Histogram.from_values([0.001] * 50 + [0.003] * 50)
+    health = GeneratorHealth(late_read=Histogram.from_values([2e-5] * 10))
+    document = result_to_document(sample_run(connect=connect, generator=health))
+    figures = document["figures"]
+    assert figures["connect_p99_s"] == pytest.approx(0.003, rel=0.002)
+    assert figures["late_read_p50_s"] == pytest.approx(2e-5, rel=0.002)
+    assert not [name for name in figures if name.startswith(("handshake", "censored", "pacing_error"))]
 
 
 BROKEN = [

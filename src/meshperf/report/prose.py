@@ -58,6 +58,13 @@ ADVICE = {
     WarningKind.RESUMED: "Facts were captured again and agree; mind the gap when looking for drift.",
     WarningKind.SLICED_CONTROL: "One short stretch, not judged; where the two disagree, try `design: continuous`.",
     WarningKind.RATE_MISSED: "Lower the offered rate until every request that is due is answered.",
+    WarningKind.LATE_READ: "Replies lay unread: kernel times keep this out of the response times, but connections came "
+    "free late; give the generator more cores.",
+    WarningKind.WORKERS_WAITED: "Keep other work off the generator's cores, or pin it to cores of its own.",
+    WarningKind.ARRIVALS_UNEVEN: "Requests were sent in clumps, which a queue feels: let the workers spin, or read the "
+    "slow end of the curve with that in mind.",
+    WarningKind.CENSORED: "Lower the offered rate or let the drain last longer; until then read the slow end as a "
+    "lower bound.",
     WarningKind.CLIENT_IN_GENERATOR: "Add the generator's share before setting this arm's CPU against a sidecar's.",
 }
 """What to do about each kind of warning."""

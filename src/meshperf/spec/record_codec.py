@@ -166,6 +166,8 @@ def from_plain(hint: Any, data: Any, pointer: str) -> Any:
 
 
 def _one_of(hints: tuple[Any, ...], data: Any, pointer: str) -> Any:
+    if data is None and type(None) in hints:  # only inside a list: elsewhere what is unknown is left out
+        return None
     plain = [hint for hint in hints if hint is not type(None)]
     if len(plain) == 1:
         return from_plain(plain[0], data, pointer)

@@ -18,6 +18,7 @@ __all__ = [
     "Claim",
     "ComponentUsage",
     "Counts",
+    "DatagramCounts",
     "DesignLabels",
     "Fact",
     "Facts",
@@ -25,6 +26,7 @@ __all__ = [
     "GuardReading",
     "NoiseReading",
     "RunResult",
+    "RunSeries",
     "SliceRecord",
     "Validity",
     "ValidityState",
@@ -76,6 +78,40 @@ class Counts:
 
     def __add__(self, other: Counts) -> Counts:
         return Counts(**{name: getattr(self, name) + getattr(other, name) for name in self.__slots__})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DatagramCounts:
+    """What became of the counted datagrams of a run over UDP. Loss is a result of the path, not a fault of the run."""
+
+    sent: int = 0
+    lost: int = 0
+    """Not answered within the timeout, or not before the drain ended."""
+    duplicates: int = 0
+    """Answers to a datagram that was answered before."""
+    reordered: int = 0
+    """Answers that came after the answer to a later datagram of the same socket."""
+    late: int = 0
+    """Answers that came after their timeout; their datagrams are among the lost ones."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunSeries:
+    """One figure of a run over time.
+
+    `values[i]` is of the requests due in [begin_s + i * step_s, begin_s + (i + 1) * step_s). The last interval
+    ends where the counted window does, so a count in it may be of less time.
+    """
+
+    metric: str
+    """offered, ok, failed (requests due in the interval), p50, p90 or p99 (response time, buckets 6 % wide)."""
+    unit: str
+    """`1` for counts, `s` for times."""
+    step_s: float
+    begin_s: float = 0.0
+    """Since the start of the run's first counted window."""
+    values: tuple[float | None, ...] = ()
+    """None where an interval has too few replies for the figure."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,6 +177,10 @@ class WarningKind(StrEnum):
     SLICED_CONTROL = "sliced-control"
     RATE_MISSED = "rate-missed"
     CLIENT_IN_GENERATOR = "client-in-generator"
+    LATE_READ = "late-read"
+    WORKERS_WAITED = "workers-waited"
+    ARRIVALS_UNEVEN = "arrivals-uneven"
+    CENSORED = "censored"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -214,6 +254,16 @@ class GeneratorHealth:
     busy_share: float | None = None
     spin_share: float | None = None
     run_queue_wait_s: float | None = None
+    """Seconds that the workers were ready to run and waited for a core, over the whole measured stretch."""
+    run_queue_share: float | None = None
+    """The same as a share of the stretch times workers."""
+    receive_clock: str = "user"
+    """`kernel` or `user`: whether a reply counts as received when the kernel or when the worker had its last byte."""
+    late_read: Histogram = EMPTY
+    """From the kernel's receiving the last byte of a reply to the worker's reading it; empty without kernel times."""
+    dispersion_1ms: float | None = None
+    """Index of dispersion (variance by mean) of the requests sent in windows of 1 ms: 1 for a Poisson process."""
+    dispersion_10ms: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -289,9 +339,20 @@ class RunResult:
     validity: Validity = field(default_factory=Validity)
     warnings: tuple[Warning, ...] = ()
     connections: Mapping[str, int] = field(default_factory=dict)
-    """opened, tls_handshakes, resumed, failed, reopened."""
+    """opened, reopened, failed, retired, grown, tls_handshakes, tls_resumed."""
     control: Mapping[str, float] = field(default_factory=dict)
     """Continuous control stretch where one was made: p50_s, p90_s, requests, duration_s."""
+    censored: Histogram = EMPTY
+    """Requests unanswered or never sent, from the intended start to the end of the drain: lower bounds."""
+    errors_by_grpc_status: Mapping[str, int] = field(default_factory=dict)
+    datagrams: DatagramCounts | None = None
+    """Of a run over UDP."""
+    series: tuple[RunSeries, ...] = ()
+    """Figures over time; none where the run consists of slices, which tell the same."""
+    connect: Histogram = EMPTY
+    """From the attempt to connect to the established TCP connection, since the session was opened."""
+    handshake: Histogram = EMPTY
+    """TLS handshakes since the session was opened."""
 
     @property
     def resident(self) -> str:

@@ -16,7 +16,7 @@ from typing import Any
 from meshperf.histograms import Histogram
 from meshperf.spec.record_codec import field_types
 from meshperf.spec.records import Counts, RunResult
-from meshperf.spec.smp_write import FORMAT
+from meshperf.spec.smp_write import DISTRIBUTIONS, FORMAT
 
 __all__ = ["SCHEMAS", "schema", "schema_text"]
 
@@ -83,7 +83,11 @@ def _result() -> dict[str, Any]:
         "requests": {"type": "object", "properties": counts, "required": list(counts)},
         "errors": {
             "type": "object",
-            "properties": {"by_code": of("errors_by_status"), "by_reason": of("errors_by_reason")},
+            "properties": {
+                "by_code": of("errors_by_status"),
+                "by_reason": of("errors_by_reason"),
+                "by_grpc_status": of("errors_by_grpc_status"),
+            },
         },
         "requested_qps": {**number, "description": "Offered requests per second; absent in a closed loop."},
         "bytes": {
@@ -106,7 +110,10 @@ def _result() -> dict[str, Any]:
         },
         "run": {"type": "object", "properties": {name: of(name) for name in identity}, "required": list(identity)},
         "control": of("control"),
-        **{f"{name}_distribution": _BUCKETS for name in ("service", "lead_in", "failed")},
+        **{f"{name}_distribution": _BUCKETS for name in DISTRIBUTIONS},
+        "datagrams": of("datagrams"),
+        "series": of("series"),
+        "figures": {"type": "object", "additionalProperties": number, "description": "Seconds; from the histograms."},
     }
     required = ["id", "start_time", "end_time", "format", "requests", "bytes", "generator_health"]
     return {
@@ -126,7 +133,9 @@ def _of_type(hint: Any, definitions: dict[str, Any]) -> dict[str, Any]:
         inner = [one for one in typing.get_args(hint) if one is not type(None)]
         return _of_type(inner[0], definitions) if len(inner) == 1 else {"type": ["string", "number", "boolean"]}
     if origin is tuple:
-        return {"type": "array", "items": _of_type(typing.get_args(hint)[0], definitions)}
+        each = typing.get_args(hint)[0]
+        items = _of_type(each, definitions)
+        return {"type": "array", "items": {"anyOf": [items, {"type": "null"}]} if _may_be_null(each) else items}
     if origin is not None:
         return {"type": "object", "additionalProperties": _of_type(typing.get_args(hint)[1], definitions)}
     if hint is Histogram:
@@ -138,6 +147,10 @@ def _of_type(hint: Any, definitions: dict[str, Any]) -> dict[str, Any]:
     if isinstance(hint, type) and issubclass(hint, Enum):
         return {"enum": [str(one.value) for one in hint]}
     return {"type": {str: "string", int: "integer", float: "number", bool: "boolean"}[hint]}
+
+
+def _may_be_null(hint: Any) -> bool:
+    return type(None) in typing.get_args(hint)
 
 
 def _of_record(record: type[Any], definitions: dict[str, Any]) -> dict[str, Any]:

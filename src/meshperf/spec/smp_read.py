@@ -10,7 +10,7 @@ from meshperf.errors import DocumentError, Location
 from meshperf.histograms import EMPTY, Histogram
 from meshperf.spec.record_codec import field_types, from_plain, histogram_from_plain, record_from_plain, wrong
 from meshperf.spec.records import Counts, DesignLabels, GeneratorHealth, RunResult, Validity
-from meshperf.spec.smp_write import FORMAT
+from meshperf.spec.smp_write import DISTRIBUTIONS, FORMAT
 
 __all__ = ["KNOWN_KEYS", "is_result", "result_from_document", "unknown_keys"]
 
@@ -58,11 +58,34 @@ KNOWN_KEYS = frozenset(
         "service_distribution",
         "lead_in_distribution",
         "failed_distribution",
+        "censored_distribution",
+        "connect_distribution",
+        "handshake_distribution",
+        "datagrams",
+        "series",
+        "figures",
     )
 )
 """Keys of a result document, the standard's and ours."""
 
-_SAME_NAME = ("resources", "slices", "noise", "claims", "facts", "guards", "warnings", "connections", "control")
+_SAME_NAME = (
+    "resources",
+    "slices",
+    "noise",
+    "claims",
+    "facts",
+    "guards",
+    "warnings",
+    "connections",
+    "control",
+    "datagrams",
+    "series",
+)
+_ERRORS = (
+    ("errors_by_reason", "by_reason"),
+    ("errors_by_status", "by_code"),
+    ("errors_by_grpc_status", "by_grpc_status"),
+)
 
 
 def is_result(data: Any) -> bool:
@@ -90,15 +113,13 @@ def result_from_document(data: dict[str, Any]) -> RunResult:
         "offered_rps": _value(RunResult, "offered_rps", data.get("requested_qps"), "/requested_qps"),
         "counts": _counts(data),
         "response": _distribution(data),
-        "service": _histogram(data, "service_distribution"),
-        "lead_in": _histogram(data, "lead_in_distribution"),
-        "failed": _histogram(data, "failed_distribution"),
+        **{name: _histogram(data, f"{name}_distribution") for name in DISTRIBUTIONS},
         "generator": record_from_plain(GeneratorHealth, _mapping(data, "generator_health"), "/generator_health"),
         "design": record_from_plain(DesignLabels, _mapping(data, "design"), "/design"),
         "validity": record_from_plain(Validity, _mapping(data, "validity"), "/validity"),
     }
     errors = _mapping(data, "errors", optional=True)
-    for field, key in (("errors_by_reason", "by_reason"), ("errors_by_status", "by_code")):
+    for field, key in _ERRORS:
         values[field] = _value(RunResult, field, errors.get(key, {}), f"/errors/{key}")
     for name in _SAME_NAME:
         if name in data:

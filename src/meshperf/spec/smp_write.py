@@ -14,14 +14,17 @@ from typing import Any
 from meshperf.histograms import HIGHEST_S, Histogram
 from meshperf.spec.record_codec import to_plain
 from meshperf.spec.records import Facts, RunResult, ValidityState
-from meshperf.spec.smp_enums import MESH_TYPES
+from meshperf.spec.smp_enums import CLIENT_PROTOCOLS, MESH_TYPES
 
-__all__ = ["FORMAT", "SMP_VERSION", "result_to_document"]
+__all__ = ["DISTRIBUTIONS", "FORMAT", "SMP_VERSION", "result_to_document"]
 
 FORMAT = "result/1"
 """Kind and version of our document; raised when a reader of the version before could misread it."""
 SMP_VERSION = "v0.6.1"
+DISTRIBUTIONS = ("service", "lead_in", "failed", "censored", "connect", "handshake")
+"""Histograms of a run that stand under `<name>_distribution`."""
 PERCENTILES = (50.0, 75.0, 90.0, 95.0, 99.0, 99.9)
+_HTTP_VERSIONS = {"http1.0": "1.0", "http1": "1.1", "http2": "2", "grpc": "2"}
 
 
 def result_to_document(run: RunResult) -> dict[str, Any]:
@@ -82,7 +85,13 @@ def _measured(run: RunResult) -> dict[str, Any]:
             "timeouts": counts.timeouts,
             "unanswered": counts.unanswered,
         },
-        "errors": _without_empty({"by_code": run.errors_by_status, "by_reason": run.errors_by_reason}),
+        "errors": _without_empty(
+            {
+                "by_code": run.errors_by_status,
+                "by_reason": run.errors_by_reason,
+                "by_grpc_status": run.errors_by_grpc_status,
+            }
+        ),
         "requested_qps": run.offered_rps,
         "bytes": {"in": counts.bytes_in, "out": counts.bytes_out},
         "latency_distribution": _distribution(run.response),
@@ -118,10 +127,32 @@ def _conduct(run: RunResult) -> dict[str, Any]:
             "measured_s": _finite(run.measured_s, "measured_s"),
         },
         "control": run.control,
-        "service_distribution": _plain_histogram(run.service),
-        "lead_in_distribution": _plain_histogram(run.lead_in),
-        "failed_distribution": _plain_histogram(run.failed),
+        **{f"{name}_distribution": _plain_histogram(getattr(run, name)) for name in DISTRIBUTIONS},
+        "datagrams": run.datagrams,
+        "series": run.series,
+        "figures": figures(run),
     }
+
+
+def figures(run: RunResult) -> dict[str, float]:
+    """What the document's histograms say beside the response times, for readers that know no buckets. Times in [s]."""
+    generator = run.generator
+    histograms = {
+        "service": run.service,
+        "failed": run.failed,
+        "censored": run.censored,
+        "connect": run.connect,
+        "handshake": run.handshake,
+        "pacing_error": generator.pacing_error,
+        "client_delay": generator.client_delay,
+        "late_read": generator.late_read,
+    }
+    found: dict[str, float] = {}
+    for name, histogram in histograms.items():
+        if histogram.total:
+            p50, p99 = (float(value) for value in histogram.quantile([0.5, 0.99]))
+            found |= {f"{name}_p50_s": p50, f"{name}_p99_s": p99, f"{name}_max_s": histogram.maximum()}
+    return found
 
 
 def _finite(value: float, name: str) -> float:
@@ -182,7 +213,8 @@ def _test(run: RunResult) -> dict[str, Any]:
     duration = known(run.facts, "load.duration_s")
     client = {
         "load_generator": run.generator.name,
-        "protocol": "PROTOCOL_HTTP" if isinstance(protocol, str) and protocol.startswith("http") else None,
+        "protocol": client_protocol(protocol),
+        "http_version": _HTTP_VERSIONS.get(protocol) if isinstance(protocol, str) else None,
         "connections": _whole(known(run.facts, "load.connections")),
         # a whole number to the standard, 0 for "as many as possible"; `requested_qps` has the exact rate
         "rps": 0 if run.offered_rps is None else _whole(run.offered_rps, 2**63),
@@ -194,6 +226,14 @@ def _test(run: RunResult) -> dict[str, Any]:
         "clients": [client],
         "duration": f"{duration:.9f}".rstrip("0").rstrip(".") + "s" if isinstance(duration, int | float) else None,
     }
+
+
+def client_protocol(word: Any) -> str | None:
+    """SMP's enum name for our word for a protocol; None where it is unknown."""
+    if not isinstance(word, str):
+        return None
+    name = "PROTOCOL_HTTP" if word.startswith("http") else f"PROTOCOL_{word.upper()}"
+    return name if name in CLIENT_PROTOCOLS.values() else None
 
 
 def mesh_type_name(word: Any) -> str | None:
