@@ -13,6 +13,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from meshperf.histograms import EMPTY, Histogram
+from meshperf.spec.kinds import KindOutcome
 
 __all__ = [
     "Claim",
@@ -353,6 +354,8 @@ class RunResult:
     """From the attempt to connect to the established TCP connection, since the session was opened."""
     handshake: Histogram = EMPTY
     """TLS handshakes since the session was opened."""
+    kind: KindOutcome | None = None
+    """The answer of the test kind that this run was made by; None for a plain run."""
 
     @property
     def resident(self) -> str:
