@@ -7,6 +7,7 @@ import pytest
 
 from meshperf.histograms import EMPTY, Histogram
 from meshperf.load import Arrivals, judge
+from meshperf.load.validity import even_dispersion
 from meshperf.spec.records import Counts, ValidityState, WarningKind
 
 
@@ -21,8 +22,15 @@ def _judge(ok: int = 10_000, *, p50_s: float = 0.005, delay_s: float = 1e-5, **c
         "busy_share": 0.2,
         "arrivals": Arrivals.CONSTANT,
         "build": "release",
+        "late_read": Histogram.from_values([1e-5] * 100),
+        "run_queue_share": 0.01,
+        "dispersion_1ms": 0.2,
     }
     return judge(**{**figures, **changes})
+
+
+def _guard(guards, name):
+    return next(guard for guard in guards if guard.guard == name)
 
 
 def _counts(ok: int, *, errors: int = 0, timeouts: int = 0, unanswered: int = 0, not_sent: int = 0) -> Counts:
@@ -44,7 +52,17 @@ def test_a_clean_run_is_valid_with_all_guards_read():
     assert validity.reasons == ()
     assert warnings == ()
     assert {guard.guard: guard.outcome for guard in guards} == dict.fromkeys(
-        ["rate_shortfall", "error_share", "busy_share", "client_delay_p99"], "ok"
+        [
+            "rate_shortfall",
+            "error_share",
+            "busy_share",
+            "client_delay_p99",
+            "late_read_p99",
+            "run_queue_share",
+            "dispersion_1ms",
+            "censored_share",
+        ],
+        "ok",
     )
 
 
@@ -61,7 +79,8 @@ def test_a_missed_rate_is_the_targets_when_the_client_is_clean(not_sent, outcome
     validity, guards, warnings = _judge(counts=_counts(10_000 - not_sent, not_sent=not_sent))
     assert guards[0].outcome == outcome
     assert validity.state is state
-    assert [warning.kind for warning in warnings] == [WarningKind.RATE_MISSED] * (outcome != "ok")
+    told = [warning.kind for warning in warnings if warning.kind is not WarningKind.CENSORED]
+    assert told == [WarningKind.RATE_MISSED] * (outcome != "ok")
 
 
 @pytest.mark.parametrize("late", [{"delay_s": 0.002}, {"busy_share": 0.75}, {"delay_s": 0.5}])
@@ -84,9 +103,8 @@ def test_a_missed_rate_is_the_clients_when_the_client_is_late(late):
 def test_errors_warn_and_then_invalidate(errors, warned, state, kind):
     validity, _, warnings = _judge(counts=_counts(10_000 - errors, **{kind: errors}))
     assert validity.state is state
-    assert [warning.kind for warning in warnings if warning.kind is not WarningKind.RATE_MISSED] == (
-        [WarningKind.ERRORS] * warned
-    )
+    others = (WarningKind.RATE_MISSED, WarningKind.CENSORED)
+    assert [warning.kind for warning in warnings if warning.kind not in others] == [WarningKind.ERRORS] * warned
 
 
 @pytest.mark.parametrize(
@@ -130,7 +148,11 @@ def test_a_closed_loop_is_not_judged_by_a_schedule():
         arrivals=Arrivals.CLOSED, offered_rps=None, client_delay=EMPTY, counts=_counts(10_000, errors=5)
     )
     assert validity.ok
-    assert [guard.outcome for guard in guards] == ["unavailable", "ok", "ok", "unavailable"]
+    assert [guard.guard for guard in guards if guard.outcome == "unavailable"] == [
+        "rate_shortfall",
+        "client_delay_p99",
+        "dispersion_1ms",
+    ]
     assert all(guard.unavailable for guard in guards if guard.outcome == "unavailable")
 
 
@@ -177,3 +199,120 @@ def test_a_slice_that_was_not_answered_within_the_drain_invalidates_its_arm(undr
     validity, _, _ = _judge(undrained=undrained)
     assert validity.state is ValidityState.INVALID
     assert says in validity.reasons[0]
+
+
+@pytest.mark.parametrize("kind", ["timeouts", "unanswered"])
+def test_silence_at_a_rate_that_the_target_cannot_keep_is_a_missed_rate(kind):
+    validity, guards, _ = _judge(counts=_counts(9_000, **{kind: 1_000}))
+    assert guards[1].outcome == "invalid"
+    assert validity.state is ValidityState.NOT_SUSTAINED
+    late, _, _ = _judge(counts=_counts(9_000, **{kind: 1_000}), delay_s=0.1)
+    assert late.state is ValidityState.CLIENT_LIMITED
+
+
+def test_replies_that_say_no_are_failures_whatever_else_is_missed():
+    validity, _, _ = _judge(counts=_counts(8_000, errors=1_000, not_sent=1_000))
+    assert validity.state is ValidityState.INVALID
+
+
+@pytest.mark.parametrize(
+    ("late_s", "outcome", "state"),
+    [
+        (0.0009, "ok", ValidityState.VALID),
+        (0.0011, "warn", ValidityState.VALID),
+        (0.0099, "warn", ValidityState.VALID),  # below the floor: kernel times keep it out of the response times
+        (0.0110, "invalid", ValidityState.CLIENT_LIMITED),
+    ],
+)
+@pytest.mark.parametrize("arrivals", [Arrivals.CONSTANT, Arrivals.CLOSED])
+def test_late_reads_warn_and_only_limit_when_they_are_extreme(late_s, outcome, state, arrivals):
+    validity, guards, warnings = _judge(late_read=Histogram.from_values([late_s] * 100), arrivals=arrivals)
+    assert _guard(guards, "late_read_p99").outcome == outcome
+    assert validity.state is state
+    assert [warning.kind for warning in warnings] == [WarningKind.LATE_READ] * (outcome != "ok")
+
+
+@pytest.mark.parametrize(
+    ("share", "outcome", "state"),
+    [
+        (0.09, "ok", ValidityState.VALID),
+        (0.2, "warn", ValidityState.VALID),
+        (0.6, "invalid", ValidityState.CLIENT_LIMITED),
+    ],
+)
+def test_workers_that_wait_for_a_core_are_told_and_then_limit(share, outcome, state):
+    validity, guards, warnings = _judge(run_queue_share=share)
+    assert _guard(guards, "run_queue_share").outcome == outcome
+    assert validity.state is state
+    assert [warning.kind for warning in warnings] == [WarningKind.WORKERS_WAITED] * (outcome != "ok")
+
+
+@pytest.mark.parametrize(
+    ("rate", "quantum_s", "ideal"),
+    [(1_000, 0.0, 0.0), (500, 0.0, 0.5), (1_500, 0.0, 1 / 6), (10_000, 0.0, 0.0), (10_000, 0.001, 10.0)],
+)
+def test_a_perfect_schedule_is_as_even_as_whole_requests_allow(rate, quantum_s, ideal):
+    """Against the schedule itself, counted by the millisecond where there is no quantum."""
+    assert even_dispersion(rate, quantum_s) == pytest.approx(ideal)
+    if not quantum_s:
+        # Half a request later than on a border, so that rounding cannot move one over it.
+        per_ms = np.bincount(((np.arange(rate * 4) + 0.25) * 1000 // rate).astype(int))
+        assert per_ms.var() / per_ms.mean() == pytest.approx(ideal, abs=0.01)
+
+
+@pytest.mark.parametrize(
+    ("rate", "quantum_s", "index", "outcome"),
+    [
+        (1_000, 0.0, 0.49, "ok"),
+        (1_000, 0.0, 0.51, "warn"),
+        (500, 0.0, 0.99, "ok"),
+        (500, 0.0, 1.01, "warn"),
+        (1_000, 0.010, 10.4, "ok"),  # as it was declared
+        (1_000, 0.010, 10.6, "warn"),
+    ],
+)
+def test_uneven_arrivals_are_told_beyond_what_was_declared(rate, quantum_s, index, outcome):
+    validity, guards, warnings = _judge(offered_rps=rate, quantum_s=quantum_s, dispersion_1ms=index)
+    assert validity.ok
+    assert _guard(guards, "dispersion_1ms").outcome == outcome
+    assert [warning.kind for warning in warnings] == [WarningKind.ARRIVALS_UNEVEN] * (outcome != "ok")
+
+
+@pytest.mark.parametrize("arrivals", [Arrivals.POISSON, Arrivals.CLOSED, Arrivals.TRACE])
+def test_only_a_constant_rate_has_to_be_even(arrivals):
+    _, guards, warnings = _judge(arrivals=arrivals, dispersion_1ms=5.0)
+    assert _guard(guards, "dispersion_1ms").outcome == "unavailable"
+    assert warnings == ()
+
+
+@pytest.mark.parametrize(("unanswered", "warned"), [(9, False), (11, True)])
+def test_requests_whose_end_was_never_seen_make_the_tail_a_lower_bound(unanswered, warned):
+    validity, guards, warnings = _judge(counts=_counts(10_000 - unanswered, unanswered=unanswered))
+    assert validity.ok
+    assert _guard(guards, "censored_share").invalid_above is None
+    assert (WarningKind.CENSORED in {warning.kind for warning in warnings}) == warned
+
+
+@pytest.mark.parametrize("kind", ["timeouts", "unanswered"])
+def test_lost_datagrams_are_a_result_and_no_fault_of_the_run(kind):
+    validity, guards, warnings = _judge(counts=_counts(7_000, **{kind: 3_000}), lossy=True)
+    assert validity.ok
+    assert {guard.outcome for guard in guards} == {"ok"}
+    assert warnings == ()
+
+
+def test_datagrams_that_were_not_sent_are_a_missed_rate_all_the_same():
+    validity, _, _ = _judge(counts=_counts(9_000, not_sent=1_000), lossy=True)
+    assert validity.state is ValidityState.NOT_SUSTAINED
+
+
+def test_a_client_that_holds_connections_is_blamed_though_responses_are_slow():
+    """A queue of seconds hides a client that is 2 ms late for each 1 ms of service; the service time does not."""
+    service = Histogram.from_values([0.001] * 100)
+    figures = {"counts": _counts(9_000, not_sent=1_000), "p50_s": 2.0, "service": service}
+    clean, _, _ = _judge(**figures)
+    sends_late, _, _ = _judge(**figures, delay_s=0.002)
+    reads_late, _, _ = _judge(**figures, late_read=Histogram.from_values([0.0002] * 100))
+    assert clean.state is ValidityState.NOT_SUSTAINED
+    assert sends_late.state is ValidityState.CLIENT_LIMITED
+    assert reads_late.state is ValidityState.CLIENT_LIMITED
