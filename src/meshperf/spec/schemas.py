@@ -113,6 +113,7 @@ def _result() -> dict[str, Any]:
         **{f"{name}_distribution": _BUCKETS for name in DISTRIBUTIONS},
         "datagrams": of("datagrams"),
         "series": of("series"),
+        "kind": of("kind"),
         "figures": {"type": "object", "additionalProperties": number, "description": "Seconds; from the histograms."},
     }
     required = ["id", "start_time", "end_time", "format", "requests", "bytes", "generator_health"]

@@ -64,6 +64,7 @@ KNOWN_KEYS = frozenset(
         "datagrams",
         "series",
         "figures",
+        "kind",
     )
 )
 """Keys of a result document, the standard's and ours."""
@@ -80,6 +81,7 @@ _SAME_NAME = (
     "control",
     "datagrams",
     "series",
+    "kind",
 )
 _ERRORS = (
     ("errors_by_reason", "by_reason"),

@@ -131,6 +131,7 @@ def _conduct(run: RunResult) -> dict[str, Any]:
         "datagrams": run.datagrams,
         "series": run.series,
         "figures": figures(run),
+        "kind": run.kind,
     }
 
 
