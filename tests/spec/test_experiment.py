@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from conftest import Problems
 from meshperf.errors import DocumentError
 from meshperf.spec.experiment import DEFAULT_MARGINS, is_loopback, read_experiment
+from meshperf.spec.experiment_load import GrpcRequest
 from meshperf.spec.experiment_reading import experiment_from_document
 from meshperf.spec.reader import parse_document
 from meshperf.units import Unit
@@ -92,7 +93,35 @@ CASES = [
     (LOAD, "  - {rate: '500', duration: 5s}", "MP2104", "/load/0/rate", "number"),
     (LOAD, "  - {duration: 5s}", "MP2102", "/load/0", "arrivals: closed"),
     (LOAD, "  - {rate: 5, duration: 5s, arrivals: closed}", "MP2107", "/load/0/rate", "leave `rate` out"),
-    (LOAD, "  - {rate: 5, duration: 5s, arrivals: trace}", "MP2107", "/load/0/arrivals", "not available yet"),
+    (LOAD, "  - {rate: 5, duration: 5s, arrivals: trace}", "MP2107", "/load/0/rate", "the times of all requests"),
+    (LOAD, "  - {duration: 5s, arrivals: trace}", "MP2102", "/load/0", "`trace` is missing"),
+    (LOAD, "  - {duration: 5s, arrivals: trace, trace: [1, 0.5]}", "MP2103", "/load/0/trace", "earlier"),
+    (LOAD, "  - {duration: 5s, arrivals: trace, trace: gone}", "MP2001", "/load/0/trace", "no file gone"),
+    (LOAD, "  - {duration: 5s, arrivals: trace, trace: [1]}", "MP2107", "/load/0/trace", "design: continuous"),
+    (LOAD, "  - {rate: 5, rate_end: 9, duration: 5s}", "MP2107", "/load/0/rate_end", "design: continuous"),
+    (LOAD, "  - {rate: 5, duration: 5s, streams: 2}", "MP2107", "/load/0/streams", "one request at a time"),
+    (LOAD, "  - {rate: 5, duration: 5s, in_flight: 2}", "MP2107", "/load/0/in_flight", "`arrivals: closed`"),
+    (LOAD, "  - {arrivals: closed, duration: 5s, in_flight: 2}", "MP2107", "/load/0/in_flight", "carry 1"),
+    (LOAD, "  - {arrivals: closed, duration: 5s, quantum: 1ms}", "MP2107", "/load/0/quantum", "closed loop"),
+    (LOAD, "  - {rate: 5, duration: 5s, connections: 4, max_connections: 2}",
+     "MP2107", "/load/0/max_connections", "fewer than the 4"),
+    (LOAD, "  - {rate: 5, duration: 5s, pooling: pinned, selection: lifo}", "MP2107", "/load/0/selection", "pinned"),
+    (LOAD, "  - {rate: 5, duration: 5s, pooling: pind}", "MP2104", "/load/0/pooling", "did you mean `pinned`"),
+    (LOAD, "  - {rate: 5, duration: 5s, message_bytes: 16}", "MP2107", "/load/0/message_bytes", "tcp and udp"),
+    (LOAD, "  - {rate: 5, duration: 5s, method: POST, body: a, body_base64: YQ==}",
+     "MP2107", "/load/0/body_base64", "keep one"),
+    (LOAD, "  - {rate: 5, duration: 5s, method: POST, body_base64: '*'}", "MP2104", "/load/0/body_base64", "base64"),
+    (LOAD, "  - {rate: 5, duration: 5s, grpc: {call: a.B/C}}", "MP2107", "/load/0/grpc", "protocol: grpc"),
+    (LOAD, "  - {rate: 5, duration: 5s, protocol: grpc, grpc: {call: nothing}}",
+     "MP2104", "/load/0/grpc/call", "package.Service/Method"),
+    (LOAD, "  - {rate: 5, duration: 5s, protocol: grpc, grpc: {cal: a.B/C}}", "MP2101", "/load/0/grpc/cal", "`call`"),
+    (LOAD, "  - {rate: 5, duration: 5s, protocol: grpc, path: /x}", "MP2107", "/load/0/path", "grpc"),
+    (LOAD, "  - {rate: 5, duration: 5s, protocol: udp, message_bytes: 8}",
+     "MP2107", "/load/0/message_bytes", "16 to 65507"),
+    (LOAD, "  - {rate: 5, duration: 5s, protocol: tcp, method: PUT}", "MP2107", "/load/0/method", "tcp"),
+    (LOAD, "  - {rate: 5, duration: 5s, protocol: tcp}", "MP2107", "/load/0/protocol", "meshperf load tcp://"),
+    (LOAD, "  - {rate: 5, duration: 5s, protocol: http2}", "MP2107", "/load/0/protocol", "the mesh `envoy`"),
+    (LOAD, "  - {rate: 5, duration: 5s, protocol: http3}", "MP2107", "/load/0/protocol", "not available yet"),
     (LOAD, "  - {rate: 5, duration: 5s, arrivals: poison}", "MP2104", "/load/0/arrivals", "poisson"),
     (LOAD, "  - {rate: 5, duration: '5'}", "MP2104", "/load/0/duration", "`5s`"),
     (LOAD, "  - {rate: 5, duration: 5}", "MP2104", "/load/0/duration", "`5s`"),
@@ -162,6 +191,61 @@ def test_a_wrong_file_is_told_by_code_place_and_hint(
     assert found, "no such problem"
     assert any(words in f"{one.message} {one.hint}" for one in found)
     assert all(one.location.line is not None and one.location.column is not None for one in found)
+
+
+def test_every_key_of_a_load_point_reaches_the_record(tmp_path: Path) -> None:
+    (tmp_path / "trace.txt").write_text("# seconds\n0\n0.25\n0.25\n")
+    (tmp_path / "body.bin").write_bytes(b"\x00\xff")
+    (tmp_path / "shop.proto").write_text('syntax = "proto3";')
+    path = tmp_path / "all.yaml"
+    path.write_text("""\
+experiment: all
+subject: client_library
+design: continuous
+load:
+  - {rate: 5, rate_end: 50, duration: 1s, quantum: 1ms, connections: 2, max_connections: 4, selection: lifo,
+     requests_per_connection: 10, connection_age: 30s, follow_redirects: true, receive_clock: user, method: PUT,
+     body_file: body.bin}
+  - {arrivals: trace, trace: trace.txt, duration: 1s, pooling: pinned, method: POST, body_base64: AP8=}
+  - {arrivals: trace, trace: [0, 0.5], duration: 1s, protocol: http1.0}
+  - {arrivals: closed, protocol: grpc, streams: 8, in_flight: 6, think: 5ms, duration: 1s,
+     grpc: {call: shop.Cart/Add, messages: ['{"n": 1}'], proto: shop.proto, import_paths: [more]}}
+  - {arrivals: closed, protocol: grpc, duration: 1s}
+arms: {base: {mesh: none}}
+""")
+    ramp, traced, listed, called, health = read_experiment(path).load
+    assert (ramp.rate, ramp.rate_end, ramp.quantum_s, ramp.max_connections, ramp.selection) == (5, 50, 1e-3, 4, "lifo")
+    assert (ramp.requests_per_connection, ramp.connection_age_s, ramp.follow_redirects) == (10, 30, True)
+    assert (ramp.receive_clock, ramp.body) == ("user", b"\x00\xff")
+    assert (traced.trace_s, traced.pooling, traced.body) == ((0, 0.25, 0.25), "pinned", b"\x00\xff")
+    assert (listed.trace_s, listed.protocol) == ((0, 0.5), "http1.0")
+    assert (called.streams, called.in_flight, called.think_s) == (8, 6, 5e-3)
+    assert called.grpc == GrpcRequest(
+        call="shop.Cart/Add",
+        messages=('{"n": 1}',),
+        proto=tmp_path / "shop.proto",
+        import_paths=(tmp_path / "more",),
+    )
+    assert health.grpc == GrpcRequest()
+
+
+def test_a_copy_of_an_experiment_stands_alone(tmp_path: Path) -> None:
+    path = tmp_path / "copy.yaml"
+    path.write_text("""\
+experiment: copy
+subject: mesh
+design: continuous
+load: [{arrivals: trace, trace: gone.txt, duration: 1s, method: POST, body_file: gone.bin}]
+arms: {base: {mesh: none}}
+""")
+    (point,) = read_experiment(path, files_beside=False).load
+    assert (point.trace_s, point.body) == ((), b"")
+    with pytest.raises(DocumentError) as refused:
+        read_experiment(path)
+    assert [one.location.pointer for one in (refused.value, *refused.value.others)] == [
+        "/load/0/trace",
+        "/load/0/body_file",
+    ]
 
 
 def test_all_problems_of_a_file_come_at_once_in_its_order(problems: Problems, good: str) -> None:

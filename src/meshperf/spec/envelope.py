@@ -52,7 +52,7 @@ def is_envelope(data: Any) -> bool:
     return isinstance(data, dict) and "experiment" not in data and ("test" in data or "mesh" in data)
 
 
-def experiment_from_envelope(document: Document) -> Experiment:
+def experiment_from_envelope(document: Document, *, files_beside: bool = True) -> Experiment:
     """The experiment that an SMP test file describes: one round, no arms, `targets` from all clients and URLs.
 
     Raises:

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from meshperf.spec.experiment_load import LoadPoint
 from meshperf.units import Unit
 
 __all__ = [
@@ -89,28 +90,6 @@ class Workload:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class LoadPoint:
-    """One offered load."""
-
-    protocol: str = "http1"
-    rate: float | None = None
-    """Offered requests per second; None in a closed loop."""
-    connections: int = 1
-    arrivals: str = "poisson"
-    """`closed`, `constant` or `poisson`."""
-    warmup_s: float = 1.0
-    duration_s: float = 5.0
-    """Counted time per arm and round."""
-    timeout_s: float = 10.0
-    generator: str = "meshperf"
-    method: str = "GET"
-    path: str = "/"
-    """Path on the workload; the URL decides for a target that is named by its URL."""
-    headers: tuple[tuple[str, str], ...] = ()
-    body: bytes = b""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Objective:
     """A bound on one metric that a gate holds the candidate arms to."""
 
@@ -131,6 +110,10 @@ class TargetUrl:
     url: str
     load_point: int
     """Index into `Experiment.load`: the SMP client that names this URL."""
+    weight: float = 1.0
+    """Share of the requests beside the other URLs of its `mix`."""
+    mix: tuple[tuple[str, float], ...] = ()
+    """Further URLs that are loaded in the same run, with their weights."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,16 +9,14 @@ from __future__ import annotations
 import re
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 from pydantic.config import JsonDict
 
 from meshperf.spec.experiment import DEFAULT_MARGINS, KNOWN_MESHES
+from meshperf.spec.experiment_load_model import LoadPointModel, Model
 from meshperf.spec.objectives import parse_objective
 from meshperf.spec.quantities import (
-    CLOSED_HINT,
-    LONGEST_S,
     Margin,
-    Rate,
     Reads,
     Share,
     Size,
@@ -33,26 +31,16 @@ from meshperf.spec.quantities import (
 )
 from meshperf.units import parse_duration
 
-__all__ = ["ArmModel", "ExperimentModel", "LoadPointModel", "WorkloadModel"]
+__all__ = ["ArmModel", "ExperimentModel", "WorkloadModel"]
 
 ARM_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
 HOST_NAME = re.compile(r"[A-Za-z0-9_.:\[\]-]{1,253}")
-HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
-METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
-PROTOCOLS = ("http1",)
-LATER_PROTOCOLS = ("http2", "http3", "grpc", "tcp", "udp", "websocket")
-ARRIVALS = ("closed", "constant", "poisson")
 SUBJECTS = ("mesh", "mesh_version", "node_type", "kubernetes", "workload", "client_library", "load", "time")
 SERVICE_TIME = re.compile(r"(?:exponential:)?([^:]+)|lognormal:([^:]+):(\d+(?:\.\d+)?)")
-FRAMING_HEADERS = frozenset({"content-length", "transfer-encoding", "connection", "upgrade", "te", "trailer"})
 
 
 CLOSED: JsonDict = {"additionalProperties": False}
 """For mappings whose keys follow a pattern: other keys are errors, which pydantic's schema does not say."""
-
-
-class Model(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
 
 def _subjects(value: Any) -> tuple[str, ...]:
@@ -127,56 +115,6 @@ def _status(value: Any) -> int:
 Status = Annotated[int, Reads(_status, {"type": "string", "pattern": "^[2-5][0-9]{2}$"})]
 
 
-def _path(value: Any) -> str:
-    if not isinstance(value, str) or not re.fullmatch(r"/[\x21-\x7e]*", value):
-        raise refuse("MP2104", f"a path must begin with / and hold no spaces, found {show(value)}")
-    return value
-
-
-UrlPath = Annotated[str, Reads(_path, {"type": "string", "pattern": "^/[!-~]*$"})]
-
-
-def _headers(value: Any) -> tuple[tuple[str, str], ...]:
-    if not isinstance(value, dict):
-        raise refuse("MP2104", f"headers must be a mapping of name to text, found {show(value)}")
-    pairs: list[tuple[str, str]] = []
-    for name, given in value.items():
-        if not HEADER_NAME.fullmatch(name):
-            raise refuse("MP2104", f"not a header name: {show(name)}")
-        if name.lower() in FRAMING_HEADERS:
-            raise refuse("MP2107", f"the header `{name}` is set by the load generator itself", "leave it out")
-        for one in given if isinstance(given, list) else [given]:
-            text = str(one) if isinstance(one, int) and not isinstance(one, bool) else one
-            if not isinstance(text, str):
-                raise refuse("MP2104", f"the header `{name}` must be text, found {show(one)}", "put it in quotes")
-            if re.search(r"[\x00-\x08\x0a-\x1f\x7f]", text):
-                raise refuse("MP2104", f"the header `{name}` must be one line without control characters")
-            pairs.append((name, text))
-    return tuple(pairs)
-
-
-_HEADER_VALUE = {"type": ["string", "integer"]}
-Headers = Annotated[
-    tuple[tuple[str, str], ...],
-    Reads(
-        _headers,
-        {
-            "type": "object",
-            "additionalProperties": {"anyOf": [_HEADER_VALUE, {"type": "array", "items": _HEADER_VALUE}]},
-        },
-    ),
-]
-
-
-def _body(value: Any) -> str:
-    if not isinstance(value, str):
-        raise refuse("MP2104", f"a body must be text, found {show(value)}", "put it in quotes")
-    return value
-
-
-Body = Annotated[str, Reads(_body, {"type": "string"})]
-
-
 def _arm_name(value: Any) -> str:
     if not isinstance(value, str) or not ARM_NAME.fullmatch(value):
         hint = "letters, digits, dot, dash and underscore, beginning with a letter or digit, at most 63"
@@ -219,33 +157,6 @@ class WorkloadModel(Model):
         {}, json_schema_extra=CLOSED, description="Share of replies with another status than 200."
     )
     stall: StallModel | None = Field(None, description="Stop answering for a while, again and again.")
-
-
-class LoadPointModel(Model):
-    protocol: Annotated[str, word("protocol", PROTOCOLS, later=LATER_PROTOCOLS)] = Field(
-        "http1", description="Protocol of requests."
-    )
-    rate: Rate | None = Field(None, description=f"Offered requests per second; {CLOSED_HINT}.")
-    connections: Annotated[int, whole_between(1, 65_535, "`connections`")] = Field(
-        1, description="Connections kept open."
-    )
-    arrivals: Annotated[str, word("arrivals", ARRIVALS, later=("trace",))] = Field(
-        "poisson", description="When requests become due."
-    )
-    warmup: Annotated[float, duration_between(0.0, 3600.0, "`warmup`")] = Field(
-        1.0, description="Load before counting begins."
-    )
-    duration: Annotated[float, duration_between(1e-2, LONGEST_S, "`duration`")] = Field(
-        description="Counted time per arm and round."
-    )
-    timeout: Annotated[float, duration_between(1e-3, 3600.0, "`timeout`")] = Field(
-        10.0, description="Patience with one request."
-    )
-    generator: Text = Field("meshperf", description="The load generator.")
-    method: Annotated[str, word("method", METHODS)] = Field("GET", description="HTTP method.")
-    path: UrlPath = Field("/", description="Path of the URL.")
-    headers: Headers = Field((), description="Request headers; a list of values repeats the header.")
-    body: Body = Field("", description="Request body, sent as UTF-8.")
 
 
 class ClientLibraryModel(Model):

@@ -15,8 +15,11 @@ from meshperf.spec.experiment import (
     LoadPoint,
     Workload,
 )
-from meshperf.spec.experiment_model import ArmModel, ExperimentModel, LoadPointModel, WorkloadModel
+from meshperf.spec.experiment_load import GrpcRequest
+from meshperf.spec.experiment_load_model import GrpcModel, LoadPointModel
+from meshperf.spec.experiment_model import ArmModel, ExperimentModel, WorkloadModel
 from meshperf.spec.experiment_rules import rule_problems
+from meshperf.spec.load_files import DEFAULT_MESSAGE, message_of, read_trace
 from meshperf.spec.objectives import parse_objective
 from meshperf.spec.problems import problems_of
 
@@ -32,7 +35,7 @@ def experiment_from_document(document: Document, *, files_beside: bool = True) -
     from meshperf.spec.envelope import experiment_from_envelope, is_envelope
 
     if is_envelope(document.data):
-        return experiment_from_envelope(document)
+        return experiment_from_envelope(document, files_beside=files_beside)
     if not isinstance(document.data, dict):
         hint = "an experiment begins with `experiment: <name>`; see examples/quickstart.yaml"
         raise document.error("MP2104", "the document must be a mapping of keys to values", hint=hint)
@@ -43,10 +46,10 @@ def experiment_from_document(document: Document, *, files_beside: bool = True) -
         raise_all([*problems_of(error, document, ExperimentModel), *problems])
         raise
     raise_all(problems)
-    return _experiment(model, document)
+    return _experiment(model, document, files_beside=files_beside)
 
 
-def _experiment(model: ExperimentModel, document: Document) -> Experiment:
+def _experiment(model: ExperimentModel, document: Document, *, files_beside: bool) -> Experiment:
     folder = (document.path.parent if document.path is not None else Path()).absolute()
     return Experiment(
         name=model.experiment,
@@ -56,7 +59,7 @@ def _experiment(model: ExperimentModel, document: Document) -> Experiment:
         if model.cpus is None
         else {"generator": tuple(model.cpus.generator), "measured": tuple(model.cpus.measured)},
         workload=_workload(model.workload),
-        load=tuple(_load_point(point) for point in model.load),
+        load=tuple(_load_point(point, folder, files_beside=files_beside) for point in model.load),
         design=model.design,
         slice_s=model.slice,
         rounds=model.rounds,
@@ -82,20 +85,65 @@ def _workload(model: WorkloadModel) -> Workload:
     )
 
 
-def _load_point(model: LoadPointModel) -> LoadPoint:
+def _load_point(model: LoadPointModel, folder: Path, *, files_beside: bool) -> LoadPoint:
     return LoadPoint(
         protocol=model.protocol,
         rate=model.rate,
-        connections=model.connections,
+        rate_end=model.rate_end,
         arrivals=model.arrivals,
+        trace_s=_trace(model, folder, files_beside=files_beside),
+        quantum_s=model.quantum,
+        in_flight=model.in_flight,
+        think_s=model.think,
+        connections=model.connections,
+        max_connections=model.max_connections,
+        streams=model.streams,
+        pooling=model.pooling,
+        selection=model.selection,
+        requests_per_connection=model.requests_per_connection,
+        connection_age_s=model.connection_age,
+        follow_redirects=model.follow_redirects,
         warmup_s=model.warmup,
         duration_s=model.duration,
         timeout_s=model.timeout,
         generator=model.generator,
+        receive_clock=model.receive_clock,
         method=model.method,
         path=model.path,
         headers=model.headers,
-        body=model.body.encode(),
+        body=_body(model, folder, files_beside=files_beside),
+        reply_bytes=model.reply_bytes,
+        grpc=_grpc(model, folder),
+    )
+
+
+def _trace(model: LoadPointModel, folder: Path, *, files_beside: bool) -> tuple[float, ...]:
+    if not isinstance(model.trace, str):
+        return model.trace or ()
+    # A bundle's copy of the experiment stands alone: what was due then is in the results.
+    return read_trace(folder / model.trace) if files_beside else ()
+
+
+def _body(model: LoadPointModel, folder: Path, *, files_beside: bool) -> bytes:
+    if model.body_file is not None:
+        return (folder / model.body_file).read_bytes() if files_beside else b""
+    if model.message_bytes is not None:
+        return message_of(model.message_bytes)
+    if model.body_base64:
+        return model.body_base64
+    return model.body.encode() or (message_of(DEFAULT_MESSAGE) if model.protocol in ("tcp", "udp") else b"")
+
+
+def _grpc(model: LoadPointModel, folder: Path) -> GrpcRequest | None:
+    if model.protocol != "grpc":
+        return None
+    asked = model.grpc or GrpcModel.model_validate({})
+    return GrpcRequest(
+        call=asked.call,
+        messages=tuple(asked.messages),
+        proto=None if asked.proto is None else folder / asked.proto,
+        descriptor_set=None if asked.descriptor_set is None else folder / asked.descriptor_set,
+        import_paths=tuple(folder / path for path in asked.import_paths),
     )
 
 

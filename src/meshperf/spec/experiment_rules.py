@@ -11,7 +11,8 @@ from typing import Any
 
 from meshperf.errors import DocumentError
 from meshperf.spec.document import Document, escape
-from meshperf.spec.quantities import CLOSED_HINT, words_hint
+from meshperf.spec.experiment_load_rules import load_point_problems, load_points
+from meshperf.spec.quantities import words_hint
 from meshperf.units import parse_duration, parse_fraction
 
 __all__ = ["rule_problems"]
@@ -29,7 +30,6 @@ def rule_problems(document: Document, *, files_beside: bool = True) -> list[Docu
     if not isinstance(data, dict):
         return []
     checks: tuple[Callable[[Document, Mapping[str, Any]], Iterator[DocumentError]], ...] = (
-        _load_rules,
         _generator_rules,
         _slice_rules,
         _arm_rules,
@@ -39,14 +39,8 @@ def rule_problems(document: Document, *, files_beside: bool = True) -> list[Docu
         _cpu_rules,
         *((_bootstrap_rules,) if files_beside else ()),
     )
-    return [problem for check in checks for problem in check(document, data)]
-
-
-def _points(data: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    points = data.get("load")
-    for index, point in enumerate(points if isinstance(points, list) else []):
-        if isinstance(point, dict):
-            yield f"/load/{index}", point
+    found = [problem for check in checks for problem in check(document, data)]
+    return found + load_point_problems(document, data, files_beside=files_beside)
 
 
 def _arms(data: Mapping[str, Any]) -> dict[str, Any]:
@@ -54,23 +48,8 @@ def _arms(data: Mapping[str, Any]) -> dict[str, Any]:
     return arms if isinstance(arms, dict) else {}
 
 
-def _load_rules(document: Document, data: Mapping[str, Any]) -> Iterator[DocumentError]:
-    for pointer, point in _points(data):
-        closed = point.get("arrivals") == "closed"
-        if closed and point.get("rate") is not None:
-            message = "`rate` has no meaning with `arrivals: closed`: the next request follows the last reply"
-            yield document.error("MP2107", message, f"{pointer}/rate", hint=CLOSED_HINT, key=True)
-        elif not closed and point.get("rate") is None:
-            arrivals = point.get("arrivals", "poisson")
-            yield document.error("MP2102", f"`rate` is missing; arrivals are `{arrivals}`", pointer, hint=CLOSED_HINT)
-        if point.get("body") and point.get("method", "GET") in ("GET", "HEAD"):
-            hint = "write `method: POST`, or leave `body` out"
-            message = f"a {point.get('method', 'GET')} request carries no body"
-            yield document.error("MP2107", message, f"{pointer}/body", hint=hint, key=True)
-
-
 def _generator_rules(document: Document, data: Mapping[str, Any]) -> Iterator[DocumentError]:
-    for pointer, point in _points(data):
+    for pointer, point in load_points(data):
         generator = point.get("generator", "meshperf")
         if generator == "meshperf" or not isinstance(generator, str):
             continue
