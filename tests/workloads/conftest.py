@@ -60,7 +60,11 @@ def start() -> Iterator[Start]:
             assert line, process.stderr.read() if process.stderr else ""
             ready = json.loads(line)
             return Running(
-                endpoint=Endpoint(address=ready["address"], admin=ready["admin"]), process=process, ready=ready
+                endpoint=Endpoint(
+                    address=ready["address"], admin=ready["admin"], tcp=ready.get("tcp"), udp=ready.get("udp")
+                ),
+                process=process,
+                ready=ready,
             )
 
         yield starter

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import subprocess
 import time
 from collections.abc import Iterator
@@ -12,7 +13,7 @@ import pytest
 from meshperf.environments.asking import ask, mutual_tls
 from meshperf.environments.site import Process, ProcessSpec
 from meshperf.spec.experiment import Workload
-from meshperf.workloads import Endpoint, WorkloadTls, counters, start_echo
+from meshperf.workloads import Endpoint, TcpEcho, UdpEcho, WorkloadTls, counters, start_echo
 from meshperf.workloads.echo import arguments
 
 from .conftest import Pki
@@ -112,3 +113,27 @@ def test_a_service_with_mutual_tls_knows_its_caller(site: PlainSite, pki: Pki) -
         "TLS13_AES_256_GCM_SHA384",
         "secp256r1",
     )
+
+
+@pytest.mark.needs_native
+def test_bytes_and_datagrams_are_served_where_the_endpoint_says(site: PlainSite) -> None:
+    _, endpoint = start_echo(
+        site,
+        Workload(),
+        name="app",
+        host="app",
+        tcp=TcpEcho(port=8082, mode="fixed:3:5"),
+        udp=UdpEcho(port=8083, drop=2, duplicate=3, reorder=4),
+    )
+    at = site.address("app")
+    assert (endpoint.tcp, endpoint.udp) == (f"{at}:8082", f"{at}:8083")
+    with socket.create_connection((at, 8082), 5) as stream:
+        stream.sendall(b"abc")
+        assert len(stream.recv(100)) == 5
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as datagrams:
+        datagrams.settimeout(5)
+        for payload in (b"1", b"2", b"3", b"4", b"5"):
+            datagrams.sendto(payload, (at, 8083))
+        assert [datagrams.recv(10) for _ in range(4)] == [b"1", b"3", b"5", b"5"]
+    seen = counters(endpoint)
+    assert (seen["tcp_messages"], seen["udp_in"], seen["udp_dropped"], seen["udp_duplicated"]) == (1, 5, 2, 1)

@@ -4,13 +4,15 @@
 //! comes during a stall too. One question at a time, each connection closed after it.
 
 use std::io::{self, Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::net::{TcpListener, TcpStream, UdpSocket};
+use std::os::fd::AsRawFd;
 use std::sync::Arc;
 use std::time::Duration;
 
 use serde::Serialize;
 
 use crate::counters::{Counters, Totals};
+use crate::mmsg;
 
 const PATIENCE: Duration = Duration::from_secs(1);
 const LONGEST_QUESTION: usize = 8 * 1024;
@@ -21,6 +23,8 @@ pub struct Ready {
     pub ready: bool,
     pub address: String,
     pub admin: Option<String>,
+    pub tcp: Option<String>,
+    pub udp: Option<String>,
     pub pid: u32,
     pub version: &'static str,
     /// The origin of the stalls, CLOCK_MONOTONIC.
@@ -35,18 +39,34 @@ struct Answer<'a> {
     started_monotonic_ns: u64,
 }
 
-pub fn serve(listener: &TcpListener, ready: &Ready, workers: &[Arc<Counters>]) {
+/// What is asked for on `/counters`: the workers' own counts, and the sockets whose losses only the kernel knows.
+pub struct Sources {
+    pub workers: Vec<Arc<Counters>>,
+    pub datagrams: Vec<UdpSocket>,
+}
+
+impl Sources {
+    fn totals(&self) -> io::Result<Totals> {
+        let mut totals = Totals::of(self.workers.iter().map(Arc::as_ref));
+        for socket in &self.datagrams {
+            totals.udp_overrun += mmsg::overruns(socket.as_raw_fd())?;
+        }
+        Ok(totals)
+    }
+}
+
+pub fn serve(listener: &TcpListener, ready: &Ready, sources: &Sources) {
     for stream in listener.incoming() {
         match stream {
             // A client that leaves early or asks nothing harms nobody.
-            Ok(stream) => drop(answer(stream, ready, workers)),
+            Ok(stream) => drop(answer(stream, ready, sources)),
             // Most likely out of descriptors, which the measured connections may be using: try again later.
             Err(_) => std::thread::sleep(PATIENCE / 10),
         }
     }
 }
 
-fn answer(mut stream: TcpStream, ready: &Ready, workers: &[Arc<Counters>]) -> io::Result<()> {
+fn answer(mut stream: TcpStream, ready: &Ready, sources: &Sources) -> io::Result<()> {
     stream.set_read_timeout(Some(PATIENCE))?;
     stream.set_write_timeout(Some(PATIENCE))?;
     let mut question = Vec::new();
@@ -61,7 +81,7 @@ fn answer(mut stream: TcpStream, ready: &Ready, workers: &[Arc<Counters>]) -> io
     let (status, body) = match path(&question) {
         Some("/ready") => ("200 OK", serde_json::to_string(ready)?),
         Some("/counters") => {
-            let totals = Totals::of(workers.iter().map(Arc::as_ref));
+            let totals = sources.totals()?;
             let started_monotonic_ns = ready.started_monotonic_ns;
             (
                 "200 OK",

@@ -9,16 +9,14 @@ use std::net::SocketAddr;
 use crate::body::{Body, Progress};
 use crate::http1::{self, Framing, Head, LONGEST_HEAD, Parsed, Persistence, Route};
 use crate::identity;
+use crate::linger::Linger;
 use crate::reply::{self, Reply};
 use crate::service::Service;
-use crate::sys::now_ns;
 use crate::transport::Transport;
 
 const FIRST_BUFFER: usize = 16 * 1024;
 /// Reads and requests in one turn; then the other connections get theirs.
 const BUDGET: u32 = 64;
-/// How long a closed side is kept for the client to read the last reply; closing at once could destroy it.
-const LINGER_NS: u64 = 1_000_000_000;
 const CONTINUE: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\n";
 
 /// What a connection waits for.
@@ -38,16 +36,11 @@ enum Phase {
     Body(Body),
     Serving,
     Replying,
-    Lingering { armed: bool },
+    Lingering(Linger),
 }
 
 pub struct Connection {
     pub transport: Transport,
-    pub handshake_counted: bool,
-    /// Whether a stall of some connections stops this one.
-    pub stops: bool,
-    /// Whether a stall holds it now.
-    pub held: bool,
     peer: SocketAddr,
     phase: Phase,
     buffer: Vec<u8>,
@@ -65,12 +58,9 @@ pub struct Connection {
 }
 
 impl Connection {
-    pub fn new(transport: Transport, peer: SocketAddr, stops: bool) -> Self {
+    pub fn new(transport: Transport, peer: SocketAddr) -> Self {
         Connection {
             transport,
-            handshake_counted: false,
-            stops,
-            held: false,
             peer,
             phase: Phase::Head,
             buffer: vec![0; FIRST_BUFFER],
@@ -93,7 +83,7 @@ impl Connection {
                 self.phase = Phase::Replying;
                 self.advance(service)
             }
-            Phase::Lingering { .. } => Step::Over,
+            Phase::Lingering(_) => Step::Over,
             _ => Step::Socket,
         }
     }
@@ -148,7 +138,9 @@ impl Connection {
                     }
                     self.phase = Phase::Head;
                 }
-                Phase::Lingering { .. } => return self.drain(),
+                Phase::Lingering(linger) => {
+                    return linger.drain(&mut self.transport, &mut self.buffer);
+                }
             }
         }
         Ok(Step::Turn)
@@ -278,30 +270,10 @@ impl Connection {
 
     fn linger(&mut self) -> Step {
         self.transport.end_sending();
-        self.phase = Phase::Lingering { armed: false };
-        self.drain().unwrap_or(Step::Over)
-    }
-
-    /// Reads and drops until the client has ended its side too, or patience ends.
-    fn drain(&mut self) -> io::Result<Step> {
-        for _ in 0..BUDGET {
-            match self.transport.discard(&mut self.buffer) {
-                Ok(0) => return Ok(Step::Over),
-                Ok(_) => {}
-                Err(error) if error.kind() == ErrorKind::WouldBlock => {
-                    let Phase::Lingering { armed } = &mut self.phase else {
-                        return Ok(Step::Over);
-                    };
-                    if std::mem::replace(armed, true) {
-                        return Ok(Step::Socket);
-                    }
-                    return Ok(Step::Time(now_ns() + LINGER_NS));
-                }
-                Err(error) => return Err(error),
-            }
-        }
-        // A client that still sends megabytes after the last reply is not listening.
-        Ok(Step::Over)
+        let mut linger = Linger::default();
+        let step = linger.drain(&mut self.transport, &mut self.buffer);
+        self.phase = Phase::Lingering(linger);
+        step.unwrap_or(Step::Over)
     }
 }
 

@@ -52,10 +52,7 @@ fn pair() -> (TcpStream, Connection) {
     let client = TcpStream::connect(listener.local_addr().expect("an address")).expect("connected");
     let (server, peer) = listener.accept().expect("accepted");
     server.set_nonblocking(true).expect("non-blocking");
-    (
-        client,
-        Connection::new(Transport::new(server, None), peer, false),
-    )
+    (client, Connection::new(Transport::new(server, None), peer))
 }
 
 /// Lets the connection go on, as the loop does when the socket became readable, until it has read something.

@@ -19,6 +19,19 @@ pub struct Counters {
     pub connections_closed: Count,
     pub tls_handshakes: Count,
     pub tls_failures: Count,
+    pub tcp_connections: Count,
+    pub tcp_connections_closed: Count,
+    pub tcp_messages: Count,
+    pub tcp_bytes_in: Count,
+    pub tcp_bytes_out: Count,
+    pub udp_in: Count,
+    pub udp_out: Count,
+    pub udp_bytes_in: Count,
+    pub udp_bytes_out: Count,
+    pub udp_dropped: Count,
+    pub udp_duplicated: Count,
+    pub udp_reordered: Count,
+    pub udp_unsent: Count,
     by_status: [Count; STATUSES],
 }
 
@@ -28,6 +41,11 @@ pub struct Count(AtomicU64);
 impl Count {
     pub fn add(&self, n: u64) {
         self.0.store(self.0.load(Relaxed).wrapping_add(n), Relaxed);
+    }
+
+    /// Takes back what was counted before it could not be done.
+    pub fn take_back(&self, n: u64) {
+        self.0.store(self.0.load(Relaxed).wrapping_sub(n), Relaxed);
     }
 
     fn get(&self) -> u64 {
@@ -45,6 +63,19 @@ impl Default for Counters {
             connections_closed: Count::default(),
             tls_handshakes: Count::default(),
             tls_failures: Count::default(),
+            tcp_connections: Count::default(),
+            tcp_connections_closed: Count::default(),
+            tcp_messages: Count::default(),
+            tcp_bytes_in: Count::default(),
+            tcp_bytes_out: Count::default(),
+            udp_in: Count::default(),
+            udp_out: Count::default(),
+            udp_bytes_in: Count::default(),
+            udp_bytes_out: Count::default(),
+            udp_dropped: Count::default(),
+            udp_duplicated: Count::default(),
+            udp_reordered: Count::default(),
+            udp_unsent: Count::default(),
             by_status: std::array::from_fn(|_| Count::default()),
         }
     }
@@ -58,7 +89,7 @@ impl Counters {
     }
 }
 
-/// The sum over all workers. Bytes are those of the sockets: heads, bodies and TLS records.
+/// The sum over all workers. Bytes are those of the sockets: heads, bodies and TLS records; of UDP, the payloads.
 #[derive(Serialize, Default)]
 pub struct Totals {
     pub requests: u64,
@@ -68,6 +99,21 @@ pub struct Totals {
     pub connections_open: u64,
     pub tls_handshakes: u64,
     pub tls_failures: u64,
+    pub tcp_connections: u64,
+    pub tcp_connections_open: u64,
+    pub tcp_messages: u64,
+    pub tcp_bytes_in: u64,
+    pub tcp_bytes_out: u64,
+    pub udp_in: u64,
+    pub udp_out: u64,
+    pub udp_bytes_in: u64,
+    pub udp_bytes_out: u64,
+    pub udp_dropped: u64,
+    pub udp_duplicated: u64,
+    pub udp_reordered: u64,
+    pub udp_unsent: u64,
+    /// Thrown away by the kernel before a worker could receive them; known to the sockets, not to the workers.
+    pub udp_overrun: u64,
     pub by_status: BTreeMap<u16, u64>,
 }
 
@@ -85,6 +131,22 @@ impl Totals {
                 .saturating_sub(worker.connections_closed.get());
             totals.tls_handshakes += worker.tls_handshakes.get();
             totals.tls_failures += worker.tls_failures.get();
+            totals.tcp_connections += worker.tcp_connections.get();
+            totals.tcp_connections_open += worker
+                .tcp_connections
+                .get()
+                .saturating_sub(worker.tcp_connections_closed.get());
+            totals.tcp_messages += worker.tcp_messages.get();
+            totals.tcp_bytes_in += worker.tcp_bytes_in.get();
+            totals.tcp_bytes_out += worker.tcp_bytes_out.get();
+            totals.udp_in += worker.udp_in.get();
+            totals.udp_out += worker.udp_out.get();
+            totals.udp_bytes_in += worker.udp_bytes_in.get();
+            totals.udp_bytes_out += worker.udp_bytes_out.get();
+            totals.udp_dropped += worker.udp_dropped.get();
+            totals.udp_duplicated += worker.udp_duplicated.get();
+            totals.udp_reordered += worker.udp_reordered.get();
+            totals.udp_unsent += worker.udp_unsent.get();
             for (status, count) in worker.by_status.iter().enumerate() {
                 if count.get() > 0 {
                     *totals.by_status.entry(status as u16).or_default() += count.get();

@@ -10,9 +10,15 @@ mod connection;
 #[cfg(test)]
 mod connection_tests;
 mod counters;
+mod datagram_faults;
+mod datagrams;
+mod doors;
 mod failure;
+mod guest;
 mod http1;
 mod identity;
+mod linger;
+mod mmsg;
 mod options;
 mod quantity;
 mod random;
@@ -20,6 +26,7 @@ mod reply;
 mod server;
 mod service;
 mod service_time;
+mod stream;
 mod sys;
 mod timers;
 mod tls;
@@ -27,14 +34,14 @@ mod transport;
 mod truth;
 mod written;
 
-use std::io::Write;
-use std::net::{SocketAddr, TcpListener};
+use std::io::{self, Write};
+use std::net::{SocketAddr, TcpListener, UdpSocket};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
-use crate::admin::Ready;
+use crate::admin::{Ready, Sources};
 use crate::counters::Counters;
 use crate::failure::Failure;
 use crate::options::{Options, Request, USAGE};
@@ -65,12 +72,25 @@ fn serve(options: &Options) -> Result<(), Failure> {
     let signals = StopSignals::block().map_err(system("take over stop signals"))?;
     sys::raise_file_limit();
     let tls = options.tls.as_ref().map(tls::configure).transpose()?;
-    let listeners = listen(options.listen, options.workers)?;
+    let doors = doors::open(options)?;
     let admin = options.admin.map(listen_admin).transpose()?;
     let ready = Ready {
         ready: true,
-        address: address(&listeners[0])?,
-        admin: admin.as_ref().map(address).transpose()?,
+        address: text(doors[0].http.local_addr())?,
+        admin: admin
+            .as_ref()
+            .map(|admin| text(admin.local_addr()))
+            .transpose()?,
+        tcp: doors[0]
+            .tcp
+            .as_ref()
+            .map(|tcp| text(tcp.local_addr()))
+            .transpose()?,
+        udp: doors[0]
+            .udp
+            .as_ref()
+            .map(|udp| text(udp.local_addr()))
+            .transpose()?,
         pid: std::process::id(),
         version: VERSION,
         started_monotonic_ns: sys::now_ns(),
@@ -79,31 +99,41 @@ fn serve(options: &Options) -> Result<(), Failure> {
         start_ns: ready.started_monotonic_ns,
         spin_ns: options.spin_ns,
         stall: options.stall,
+        stream_tls: tls.as_ref().map(tls::without_protocol),
         tls,
+        tcp_mode: options.tcp_mode,
+        udp_faults: options.udp_faults,
         stop: AtomicBool::new(false),
     });
 
     let mut workers = Vec::new();
-    let mut all_counters = Vec::new();
-    for (number, listener) in (0..).zip(listeners) {
+    let mut sources = Sources {
+        workers: Vec::new(),
+        datagrams: doors
+            .iter()
+            .filter_map(|doors| doors.udp.as_ref().map(UdpSocket::try_clone))
+            .collect::<io::Result<_>>()
+            .map_err(system("copy a descriptor"))?,
+    };
+    for (number, doors) in (0..).zip(doors) {
         let counters = Arc::new(Counters::default());
         let wake = Arc::new(Wake::new().map_err(system("make an event descriptor"))?);
         let service = Service::new(options, number, counters.clone());
-        let mut worker = Worker::new(common.clone(), listener, wake.clone(), service)
+        let mut worker = Worker::new(common.clone(), doors, wake.clone(), service)
             .map_err(system("use epoll"))?;
         let name = format!("worker-{number}");
         let thread = thread::Builder::new()
             .name(name)
             .spawn(move || worker.run());
         workers.push((thread.map_err(system("start a worker"))?, wake));
-        all_counters.push(counters);
+        sources.workers.push(counters);
     }
     if let Some(listener) = admin {
         let ready = ready.clone();
         let thread = thread::Builder::new().name("admin".to_owned());
         // Never joined: it ends with the process.
         thread
-            .spawn(move || admin::serve(&listener, &ready, &all_counters))
+            .spawn(move || admin::serve(&listener, &ready, &sources))
             .map_err(system("start the admin thread"))?;
     }
     print(&format!(
@@ -123,28 +153,6 @@ fn serve(options: &Options) -> Result<(), Failure> {
     Ok(())
 }
 
-/// One listener for each worker, all on one address.
-fn listen(wanted: SocketAddr, workers: usize) -> Result<Vec<TcpListener>, Failure> {
-    let bind = |address, shared| {
-        sys::listen(address, shared).map_err(|source| Failure::Bind { address, source })
-    };
-    if workers == 1 {
-        return Ok(vec![bind(wanted, false)?]);
-    }
-    // A shared address would let a second server join silently and take half of the load: first see that it is free.
-    if wanted.port() != 0 {
-        drop(bind(wanted, false)?);
-    }
-    let first = bind(wanted, true)?;
-    let actual = first.local_addr().map_err(|source| Failure::Bind {
-        address: wanted,
-        source,
-    })?;
-    std::iter::once(Ok(first))
-        .chain((1..workers).map(|_| bind(actual, true)))
-        .collect()
-}
-
 fn listen_admin(wanted: SocketAddr) -> Result<TcpListener, Failure> {
     TcpListener::bind(wanted).map_err(|source| Failure::Bind {
         address: wanted,
@@ -152,12 +160,12 @@ fn listen_admin(wanted: SocketAddr) -> Result<TcpListener, Failure> {
     })
 }
 
-fn address(listener: &TcpListener) -> Result<String, Failure> {
-    let name = listener.local_addr().map_err(|source| Failure::System {
+fn text(address: io::Result<SocketAddr>) -> Result<String, Failure> {
+    let address = address.map_err(|source| Failure::System {
         action: "read its own address",
         source,
     })?;
-    Ok(name.to_string())
+    Ok(address.to_string())
 }
 
 /// Writes to stdout. A reader that is gone is no error: whoever started this may not care for the line.

@@ -7,8 +7,10 @@ use std::time::Duration;
 
 use lexopt::prelude::*;
 
+use crate::datagram_faults::Faults;
 use crate::failure::Failure;
 use crate::service_time::ServiceTime;
+use crate::stream::Mode;
 use crate::truth::Stall;
 use crate::written::Written;
 
@@ -20,10 +22,13 @@ usage: meshperf-workload --listen IP:PORT [options]
 where
   --listen IP:PORT             address to serve on; port 0 takes a free one
   --admin IP:PORT              second listener: /ready and /counters, plain HTTP
+  --tcp IP:PORT                listener for bytes without a protocol
+  --udp IP:PORT                listener for datagrams: each is sent back as it came
   --allow-any-address          allow addresses outside loopback
   --workers N                  threads, each with a listener of its own (1)
 what
   --response-bytes N           size of the response body (1024)
+  --tcp-mode MODE              echo | sink | fixed:IN:OUT, what --tcp sends back (echo)
   --service-time TIME          300us | exponential:300us | lognormal:300us:0.5; the duration is the mean
   --busy                       compute for the service time instead of waiting: a single server for each worker
   --status CODE:SHARE          answer this share of the requests with CODE; repeatable, the rest is 200
@@ -32,6 +37,9 @@ what
 known truth
   --stall S/P                  stop for the last S of every period P, such as 200ms/1000ms
   --stall-connections SHARE    stop only this share of the connections, evenly spread
+  --udp-drop N                 leave every Nth datagram unanswered
+  --udp-duplicate N            send every Nth answer twice
+  --udp-reorder N              send every Nth answer after the next one to the same client
 security
   --tls-cert FILE --tls-key FILE       serve TLS (PEM)
   --tls-client-ca FILE                 require a client certificate that chains to these (PEM)
@@ -51,6 +59,10 @@ It prints one JSON line when it is ready, serves until SIGTERM, and ends with 0.
 pub struct Options {
     pub listen: SocketAddr,
     pub admin: Option<SocketAddr>,
+    pub tcp: Option<SocketAddr>,
+    pub tcp_mode: Mode,
+    pub udp: Option<SocketAddr>,
+    pub udp_faults: Faults,
     pub workers: usize,
     pub response_bytes: u64,
     pub service_time: ServiceTime,
@@ -119,7 +131,9 @@ impl From<lexopt::Error> for Failure {
 #[cfg(test)]
 mod tests {
     use super::{Options, Request, parse};
+    use crate::datagram_faults::Faults;
     use crate::service_time::ServiceTime;
+    use crate::stream::Mode;
 
     fn options(line: &str) -> Result<Options, String> {
         match parse(line.split_whitespace().map(Into::into)) {
@@ -190,6 +204,12 @@ mod tests {
             ("--stall-connections 0.5", "--stall"),
             ("--tls-cert a", "--tls-key"),
             ("--tls-cipher X", "--tls-cert"),
+            ("--tcp 0.0.0.0:1", "outside loopback"),
+            ("--tcp-mode sink", "--tcp"),
+            ("--tcp 127.0.0.1:0 --tcp-mode fixed:0:1", "--tcp-mode"),
+            ("--udp-drop 2", "--udp"),
+            ("--udp 127.0.0.1:0 --udp-drop 0", "--udp-drop"),
+            ("--udp 127.0.0.1:0 --udp-reorder 1", "--udp-reorder"),
             ("--identity-header x", "--trusted-peer"),
             ("--trusted-peer 127.0.0.1", "--identity-header"),
             ("--seconds nan", "--seconds"),
@@ -211,10 +231,26 @@ mod tests {
         let options = options(
             "--listen 127.0.0.1:8080 --admin 127.0.0.1:8081 --workers 2 --response-bytes 0 --service-time=300us --busy \
              --status 503:0.01 --stall 200ms/1000ms --stall-connections 0.5 --tls-cert c --tls-key k --tls-client-ca a \
-             --tls-client-identity spiffe://x/y --tls-client-identity spiffe://x/z --identity-header XFCC --trusted-peer 127.0.0.2 --seconds 2.5",
+             --tls-client-identity spiffe://x/y --tls-client-identity spiffe://x/z --identity-header XFCC --trusted-peer 127.0.0.2 --seconds 2.5 \
+             --tcp 127.0.0.1:1 --tcp-mode fixed:8:16 --udp 127.0.0.1:1 --udp-drop 2 --udp-duplicate 3 --udp-reorder 4",
         )
         .expect("options");
         assert_eq!(options.status, [(503, 0.01)]);
+        assert_eq!(
+            options.tcp_mode,
+            Mode::Fixed {
+                incoming: 8,
+                outgoing: 16
+            }
+        );
+        assert_eq!(
+            options.udp_faults,
+            Faults {
+                drop: Some(2),
+                duplicate: Some(3),
+                reorder: Some(4)
+            }
+        );
         assert_eq!(options.stall.expect("stall").share, 0.5);
         assert_eq!(options.tls.expect("tls").client_identities.len(), 2);
         assert_eq!(options.seconds.expect("seconds").as_millis(), 2500);

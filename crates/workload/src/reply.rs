@@ -93,6 +93,11 @@ impl Book {
         }
     }
 
+    /// 64 KiB of the pattern that bodies are made of.
+    pub fn filler(&self) -> &[u8] {
+        &self.filler
+    }
+
     pub fn status(&self, echo: usize) -> u16 {
         self.statuses[echo]
     }

@@ -17,7 +17,12 @@ use meshperf_tls::rustls::{ServerConfig, ServerConnection};
 
 use crate::connection::{Connection, Step};
 use crate::counters::Counters;
+use crate::datagram_faults::Faults;
+use crate::datagrams::Datagrams;
+use crate::doors::Doors;
+use crate::guest::{Guest, Speech};
 use crate::service::Service;
+use crate::stream::{Mode, Stream};
 use crate::sys::{self, Epoll, Event, NO_EVENT, Wake, now_ns};
 use crate::timers::{Purpose, Timers};
 use crate::transport::Transport;
@@ -25,6 +30,8 @@ use crate::truth::Stall;
 
 const LISTENER: u64 = u64::MAX;
 const WAKE: u64 = u64::MAX - 1;
+const STREAM_LISTENER: u64 = u64::MAX - 2;
+const DATAGRAMS: u64 = u64::MAX - 3;
 const EVENTS: usize = 256;
 /// Connections accepted in one turn.
 const ACCEPTS: usize = 64;
@@ -35,6 +42,10 @@ pub struct Common {
     pub spin_ns: u64,
     pub stall: Option<Stall>,
     pub tls: Option<Arc<ServerConfig>>,
+    /// As `tls`, without a protocol to agree on.
+    pub stream_tls: Option<Arc<ServerConfig>>,
+    pub tcp_mode: Mode,
+    pub udp_faults: Faults,
     pub stop: AtomicBool,
 }
 
@@ -42,13 +53,15 @@ pub struct Common {
 struct Slot {
     /// Counts the connections that lived here, so that an old timer does not meet a new one.
     generation: u32,
-    connection: Option<Box<Connection>>,
+    guest: Option<Box<Guest>>,
 }
 
 pub struct Worker {
     common: Arc<Common>,
     epoll: Epoll,
     listener: TcpListener,
+    stream_listener: Option<TcpListener>,
+    datagrams: Option<Datagrams>,
     wake: Arc<Wake>,
     service: Service,
     counters: Arc<Counters>,
@@ -64,18 +77,28 @@ pub struct Worker {
 impl Worker {
     pub fn new(
         common: Arc<Common>,
-        listener: TcpListener,
+        doors: Doors,
         wake: Arc<Wake>,
         service: Service,
     ) -> io::Result<Self> {
         let epoll = Epoll::new()?;
-        epoll.add(listener.as_raw_fd(), sys::READABLE, LISTENER)?;
+        epoll.add(doors.http.as_raw_fd(), sys::READABLE, LISTENER)?;
+        if let Some(listener) = &doors.tcp {
+            epoll.add(listener.as_raw_fd(), sys::READABLE, STREAM_LISTENER)?;
+        }
+        let faults = common.udp_faults;
+        let datagrams = doors.udp.map(|socket| Datagrams::new(socket, faults));
+        if let Some(datagrams) = &datagrams {
+            epoll.add(datagrams.fd(), sys::READABLE, DATAGRAMS)?;
+        }
         epoll.add(wake.fd(), sys::READABLE, WAKE)?;
         let counters = service.counters.clone();
         Ok(Worker {
             common,
             epoll,
-            listener,
+            listener: doors.http,
+            stream_listener: doors.tcp,
+            datagrams,
             wake,
             service,
             counters,
@@ -105,8 +128,9 @@ impl Worker {
             }
             std::mem::swap(&mut turns, &mut self.turns);
             for token in turns.drain(..) {
-                self.drive(token, Connection::advance);
+                self.drive(token, Guest::advance);
             }
+            self.send_datagrams();
             while let Some((token, purpose)) = self.timers.pop_due(now_ns()) {
                 self.on_timer(token, purpose);
             }
@@ -119,7 +143,8 @@ impl Worker {
         if !self.turns.is_empty() {
             return Some(0);
         }
-        let due = self.timers.next_ns()?;
+        let datagrams = self.datagrams.as_ref().and_then(Datagrams::next_ns);
+        let due = self.timers.next_ns().into_iter().chain(datagrams).min()?;
         Some(
             due.saturating_sub(now_ns())
                 .saturating_sub(self.common.spin_ns),
@@ -153,17 +178,18 @@ impl Worker {
         self.pause_in_stall();
         let (flags, token) = (event.events, event.u64);
         match token {
-            LISTENER => self.accept(),
+            LISTENER | STREAM_LISTENER => self.accept(token),
+            DATAGRAMS => self.receive_datagrams(),
             WAKE => {}
             _ => {
                 if flags & sys::BROKEN != 0 {
                     return self.close(token);
                 }
-                if let Some(connection) = self.connection(token) {
+                if let Some(guest) = self.guest(token) {
                     let (readable, closed) =
                         (flags & sys::READABLE != 0, flags & sys::PEER_CLOSED != 0);
-                    connection.transport.note_ready(readable, closed);
-                    self.drive(token, Connection::advance);
+                    guest.transport().note_ready(readable, closed);
+                    self.drive(token, Guest::advance);
                 }
             }
         }
@@ -173,14 +199,14 @@ impl Worker {
         self.pause_in_stall();
         match purpose {
             Purpose::Release => {
-                if let Some(connection) = self.connection(token) {
-                    connection.held = false;
-                    self.drive(token, Connection::advance);
+                if let Some(guest) = self.guest(token) {
+                    guest.held = false;
+                    self.drive(token, Guest::advance);
                 }
             }
             Purpose::Phase => match self.stall_of(token) {
                 Some(end) => self.timers.add(end, token, Purpose::Phase),
-                None => self.drive(token, Connection::timer),
+                None => self.drive(token, Guest::timer),
             },
         }
     }
@@ -189,16 +215,14 @@ impl Worker {
     fn stall_of(&mut self, token: u64) -> Option<u64> {
         let stall = self.common.stall.filter(|stall| !stall.whole_server())?;
         let end = stall.ends_at(self.common.start_ns, now_ns())?;
-        self.connection(token)
-            .filter(|connection| connection.stops)
-            .map(|_| end)
+        self.guest(token).filter(|guest| guest.stops).map(|_| end)
     }
 
     /// Lets a connection go on by `how`, and does what it asks for next.
-    fn drive(&mut self, token: u64, how: fn(&mut Connection, &mut Service) -> Step) {
+    fn drive(&mut self, token: u64, how: fn(&mut Guest, &mut Service) -> Step) {
         if let Some(end) = self.stall_of(token) {
-            if let Some(connection) = self.connection(token)
-                && !std::mem::replace(&mut connection.held, true)
+            if let Some(guest) = self.guest(token)
+                && !std::mem::replace(&mut guest.held, true)
             {
                 self.timers.add(end, token, Purpose::Release);
             }
@@ -206,7 +230,7 @@ impl Worker {
         }
         let (slot, generation) = split(token);
         let Some(Slot {
-            connection: Some(connection),
+            guest: Some(guest),
             generation: current,
         }) = self.slots.get_mut(slot)
         else {
@@ -216,16 +240,8 @@ impl Worker {
             return;
         }
         let service = &mut self.service;
-        let step =
-            catch_unwind(AssertUnwindSafe(|| how(connection, service))).unwrap_or(Step::Over);
-        let (received, sent) = connection.transport.take_byte_counts();
-        self.counters.bytes_in.add(received);
-        self.counters.bytes_out.add(sent);
-        if connection.transport.is_handshaken()
-            && !std::mem::replace(&mut connection.handshake_counted, true)
-        {
-            self.counters.tls_handshakes.add(1);
-        }
+        let step = catch_unwind(AssertUnwindSafe(|| how(guest, service))).unwrap_or(Step::Over);
+        guest.count_moved(&self.counters);
         match step {
             Step::Socket => {}
             Step::Time(due) => self.timers.add(due, token, Purpose::Phase),
@@ -234,13 +250,13 @@ impl Worker {
         }
     }
 
-    fn connection(&mut self, token: u64) -> Option<&mut Connection> {
+    fn guest(&mut self, token: u64) -> Option<&mut Guest> {
         let (slot, generation) = split(token);
         let slot = self
             .slots
             .get_mut(slot)
             .filter(|slot| slot.generation == generation)?;
-        slot.connection.as_deref_mut()
+        slot.guest.as_deref_mut()
     }
 
     fn close(&mut self, token: u64) {
@@ -252,27 +268,50 @@ impl Worker {
         else {
             return;
         };
-        if let Some(connection) = slot.connection.take() {
+        if let Some(mut guest) = slot.guest.take() {
             slot.generation = slot.generation.wrapping_add(1);
             self.free.push(index as u32);
-            self.counters.connections_closed.add(1);
-            if connection.transport.is_handshaking() {
-                self.counters.tls_failures.add(1);
+            guest.count_closed(&self.counters);
+        }
+    }
+
+    fn receive_datagrams(&mut self) {
+        if let Some(datagrams) = &mut self.datagrams
+            && let Err(error) = datagrams.on_readable(&mut self.service)
+        {
+            eprintln!("cannot receive datagrams: {error}");
+        }
+    }
+
+    fn send_datagrams(&mut self) {
+        let due = self.datagrams.as_ref().and_then(Datagrams::next_ns);
+        if due.is_some_and(|due| due <= now_ns()) {
+            self.pause_in_stall();
+            if let Some(datagrams) = &mut self.datagrams {
+                datagrams.on_time(&mut self.service);
             }
         }
     }
 
-    fn accept(&mut self) {
+    /// Accepts what waits at the listener that `door` is the token of.
+    fn accept(&mut self, door: u64) {
         for _ in 0..ACCEPTS {
-            match self.listener.accept() {
+            let listener = match &self.stream_listener {
+                Some(listener) if door == STREAM_LISTENER => listener,
+                _ => &self.listener,
+            };
+            match listener.accept() {
                 Ok((stream, peer)) => {
-                    if let Err(error) = self.open(stream, peer) {
+                    if let Err(error) = self.open(stream, peer, door) {
                         eprintln!("cannot serve {peer}: {error}");
                     }
                 }
                 Err(error) if error.kind() == ErrorKind::WouldBlock => return,
+                // Out of descriptors: closing one visibly is better than leaving it to wait for ever.
                 Err(error) if matches!(error.raw_os_error(), Some(libc::EMFILE | libc::ENFILE)) => {
-                    self.refuse_one()
+                    drop(self.reserve.take());
+                    drop(listener.accept());
+                    self.reserve = reserve();
                 }
                 // The client was gone before it was accepted, or the kernel is short of memory: the next may do.
                 Err(_) => {}
@@ -280,17 +319,14 @@ impl Worker {
         }
     }
 
-    /// Out of descriptors: closing one connection visibly is better than leaving it to wait for ever.
-    fn refuse_one(&mut self) {
-        drop(self.reserve.take());
-        drop(self.listener.accept());
-        self.reserve = reserve();
-    }
-
-    fn open(&mut self, stream: TcpStream, peer: SocketAddr) -> io::Result<()> {
+    fn open(&mut self, stream: TcpStream, peer: SocketAddr, door: u64) -> io::Result<()> {
         stream.set_nonblocking(true)?;
         stream.set_nodelay(true)?;
-        let session = match &self.common.tls {
+        let config = match door {
+            STREAM_LISTENER => &self.common.stream_tls,
+            _ => &self.common.tls,
+        };
+        let session = match config {
             Some(config) => Some(ServerConnection::new(config.clone()).map_err(io::Error::other)?),
             None => None,
         };
@@ -298,11 +334,14 @@ impl Worker {
             .common
             .stall
             .is_some_and(|stall| stall.stops_connection(self.accepted));
-        let connection = Box::new(Connection::new(
-            Transport::new(stream, session),
-            peer,
-            stops,
-        ));
+        let transport = Transport::new(stream, session);
+        let fd = transport.fd();
+        let speech = match door {
+            STREAM_LISTENER => {
+                Speech::Stream(Box::new(Stream::new(transport, self.common.tcp_mode)))
+            }
+            _ => Speech::Http(Box::new(Connection::new(transport, peer))),
+        };
         let index = match self.free.pop() {
             Some(index) => index,
             None => {
@@ -313,13 +352,14 @@ impl Worker {
         let slot = &mut self.slots[index as usize];
         let token = u64::from(slot.generation) << 32 | u64::from(index);
         let flags = sys::READABLE | sys::WRITABLE | sys::PEER_CLOSED | sys::EDGE;
-        if let Err(error) = self.epoll.add(connection.transport.fd(), flags, token) {
+        if let Err(error) = self.epoll.add(fd, flags, token) {
             self.free.push(index);
             return Err(error);
         }
-        slot.connection = Some(connection);
+        let guest = Box::new(Guest::new(speech, stops));
+        guest.count_opened(&self.counters);
+        slot.guest = Some(guest);
         self.accepted += 1;
-        self.counters.connections.add(1);
         Ok(())
     }
 }

@@ -57,6 +57,11 @@ impl Service {
         (reply, self.book.status(echo))
     }
 
+    /// Whether a worker computes for the service time, one request after the other.
+    pub fn is_busy(&self) -> bool {
+        self.busy
+    }
+
     fn draw_status(&mut self) -> usize {
         if self.thresholds.is_empty() {
             return 0;
@@ -66,6 +71,11 @@ impl Service {
             .iter()
             .position(|end| draw < *end)
             .map_or(0, |index| index + 1)
+    }
+
+    /// Bytes to answer with where their content does not matter.
+    pub fn filler(&self) -> &[u8] {
+        self.book.filler()
     }
 
     /// Serves one request: returns None when that is done, or when (CLOCK_MONOTONIC, ns) the reply is due.

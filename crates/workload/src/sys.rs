@@ -1,12 +1,12 @@
 //! The system calls that the standard library does not offer, each behind a safe function.
 //!
-//! The only file with `unsafe` in this crate: epoll, timers in nanoseconds and socket options have no safe form in std.
+//! Beside `mmsg.rs` the only file with `unsafe`: epoll, timers in nanoseconds and socket options have no safe form in std.
 
 #![allow(unsafe_code)]
 
 use std::io;
 use std::mem;
-use std::net::{SocketAddr, TcpListener};
+use std::net::{SocketAddr, TcpListener, UdpSocket};
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
 use std::ptr;
 use std::time::Duration;
@@ -21,6 +21,8 @@ pub type Event = libc::epoll_event;
 pub const NO_EVENT: Event = Event { events: 0, u64: 0 };
 
 const BACKLOG: libc::c_int = 4096;
+/// Room for datagrams that wait for a stalled or busy worker; the kernel gives what net.core.rmem_max allows.
+const RECEIVE_BUFFER: libc::c_int = 4 << 20;
 
 fn check(result: libc::c_int) -> io::Result<libc::c_int> {
     if result < 0 {
@@ -146,17 +148,39 @@ impl Wake {
 
 /// Opens a listening socket. With `shared`, several may listen on one address and the kernel spreads connections.
 pub fn listen(address: SocketAddr, shared: bool) -> io::Result<TcpListener> {
+    let socket = bound(libc::SOCK_STREAM, address, shared)?;
+    // SAFETY: no pointers.
+    check(unsafe { libc::listen(socket.as_raw_fd(), BACKLOG) })?;
+    Ok(TcpListener::from(socket))
+}
+
+/// Opens a socket for datagrams. With `shared`, as in `listen`: the kernel keeps each client with one of them.
+pub fn listen_datagrams(address: SocketAddr, shared: bool) -> io::Result<UdpSocket> {
+    let socket = bound(libc::SOCK_DGRAM, address, shared)?;
+    set(&socket, libc::SO_RCVBUF, RECEIVE_BUFFER)?;
+    Ok(UdpSocket::from(socket))
+}
+
+fn bound(kind: libc::c_int, address: SocketAddr, shared: bool) -> io::Result<OwnedFd> {
     let family = if address.is_ipv4() {
         libc::AF_INET
     } else {
         libc::AF_INET6
     };
-    let kind = libc::SOCK_STREAM | libc::SOCK_CLOEXEC | libc::SOCK_NONBLOCK;
     // SAFETY: no pointers; the descriptor is owned by nobody else.
-    let socket = unsafe { OwnedFd::from_raw_fd(check(libc::socket(family, kind, 0))?) };
-    set_flag(&socket, libc::SO_REUSEADDR)?;
+    let socket = unsafe {
+        OwnedFd::from_raw_fd(check(libc::socket(
+            family,
+            kind | libc::SOCK_CLOEXEC | libc::SOCK_NONBLOCK,
+            0,
+        ))?)
+    };
+    // For UDP it would let a second server in silently, not only pass over connections that linger.
+    if kind == libc::SOCK_STREAM {
+        set(&socket, libc::SO_REUSEADDR, 1)?;
+    }
     if shared {
-        set_flag(&socket, libc::SO_REUSEPORT)?;
+        set(&socket, libc::SO_REUSEPORT, 1)?;
     }
     match address {
         SocketAddr::V4(v4) => {
@@ -183,9 +207,7 @@ pub fn listen(address: SocketAddr, shared: bool) -> io::Result<TcpListener> {
             bind(&socket, &name)?;
         }
     }
-    // SAFETY: no pointers.
-    check(unsafe { libc::listen(socket.as_raw_fd(), BACKLOG) })?;
-    Ok(TcpListener::from(socket))
+    Ok(socket)
 }
 
 fn bind<T>(socket: &OwnedFd, name: &T) -> io::Result<()> {
@@ -200,16 +222,15 @@ fn bind<T>(socket: &OwnedFd, name: &T) -> io::Result<()> {
     check(result).map(drop)
 }
 
-fn set_flag(socket: &OwnedFd, option: libc::c_int) -> io::Result<()> {
-    let one: libc::c_int = 1;
+fn set(socket: &OwnedFd, option: libc::c_int, value: libc::c_int) -> io::Result<()> {
     // SAFETY: the option's value is a live int of the given size.
     let result = unsafe {
         libc::setsockopt(
             socket.as_raw_fd(),
             libc::SOL_SOCKET,
             option,
-            ptr::from_ref(&one).cast(),
-            mem::size_of_val(&one) as u32,
+            ptr::from_ref(&value).cast(),
+            mem::size_of_val(&value) as u32,
         )
     };
     check(result).map(drop)

@@ -10,6 +10,13 @@ use meshperf_tls::{ServerSettings, server_config};
 use crate::failure::Failure;
 use crate::options::TlsFiles;
 
+/// The same without a protocol to agree on, for bytes that have none.
+pub fn without_protocol(config: &Arc<ServerConfig>) -> Arc<ServerConfig> {
+    let mut config = ServerConfig::clone(config);
+    config.alpn_protocols.clear();
+    Arc::new(config)
+}
+
 pub fn configure(files: &TlsFiles) -> Result<Arc<ServerConfig>, Failure> {
     let client_ca = files
         .client_ca

@@ -8,10 +8,12 @@ use std::time::Duration;
 
 use lexopt::ValueExt;
 
+use crate::datagram_faults::Faults;
 use crate::failure::Failure;
 use crate::options::{IdentityHeader, Options, TlsFiles};
 use crate::quantity::parse_duration_ns;
 use crate::service_time::ServiceTime;
+use crate::stream::Mode;
 use crate::truth::Stall;
 
 const MOST_WORKERS: usize = 256;
@@ -25,9 +27,15 @@ pub struct Written {
     any_address: bool,
 }
 
-const KNOWN: [&str; 22] = [
+const KNOWN: [&str; 28] = [
     "listen",
     "admin",
+    "tcp",
+    "tcp-mode",
+    "udp",
+    "udp-drop",
+    "udp-duplicate",
+    "udp-reorder",
     "workers",
     "response-bytes",
     "service-time",
@@ -80,9 +88,15 @@ impl Written {
             .address("listen")?
             .ok_or_else(|| Failure::Usage("--listen IP:PORT is missing".into()))?;
         let admin = self.address("admin")?;
+        let (tcp, tcp_mode) = self.tcp()?;
+        let (udp, udp_faults) = self.udp()?;
         let options = Options {
             listen,
             admin,
+            tcp,
+            tcp_mode,
+            udp,
+            udp_faults,
             workers: self.number("workers", 1, 1..=MOST_WORKERS as u64)? as usize,
             response_bytes: self.number("response-bytes", 1024, 0..=LARGEST_RESPONSE)?,
             service_time: self
@@ -150,6 +164,36 @@ impl Written {
                 return Ok(address);
             }
             Err(format!("{address} is outside loopback; add --allow-any-address if others may reach this service"))
+        })
+    }
+
+    fn tcp(&mut self) -> Result<(Option<SocketAddr>, Mode), Failure> {
+        let mode = self.one("tcp-mode", Mode::parse)?;
+        match (self.address("tcp")?, mode) {
+            (None, Some(_)) => Err(Failure::Usage("--tcp-mode needs --tcp".into())),
+            (address, mode) => Ok((address, mode.unwrap_or_default())),
+        }
+    }
+
+    fn udp(&mut self) -> Result<(Option<SocketAddr>, Faults), Failure> {
+        let faults = Faults {
+            drop: self.every("udp-drop", 1)?,
+            duplicate: self.every("udp-duplicate", 1)?,
+            // Of answers that all wait for the next one, none could go first.
+            reorder: self.every("udp-reorder", 2)?,
+        };
+        match self.address("udp")? {
+            None if faults != Faults::default() => Err(Failure::Usage(
+                "--udp-drop, --udp-duplicate and --udp-reorder need --udp".into(),
+            )),
+            address => Ok((address, faults)),
+        }
+    }
+
+    fn every(&mut self, name: &str, least: u64) -> Result<Option<u64>, Failure> {
+        self.one(name, |text| match text.parse() {
+            Ok(value) if value >= least => Ok(value),
+            _ => Err(format!("`{text}` is not a whole number from {least} up")),
         })
     }
 

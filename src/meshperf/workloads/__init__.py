@@ -1,7 +1,7 @@
 """Start the measured service in an environment, and ask it what it saw and did."""
 
-from meshperf.workloads.echo import Endpoint, WorkloadTls, start_echo
+from meshperf.workloads.echo import Endpoint, TcpEcho, UdpEcho, WorkloadTls, start_echo
 from meshperf.workloads.executable import executable
 from meshperf.workloads.questions import counters
 
-__all__ = ["Endpoint", "WorkloadTls", "counters", "executable", "start_echo"]
+__all__ = ["Endpoint", "TcpEcho", "UdpEcho", "WorkloadTls", "counters", "executable", "start_echo"]

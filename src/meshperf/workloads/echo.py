@@ -18,7 +18,7 @@ from meshperf.workloads.executable import executable
 if TYPE_CHECKING:
     from meshperf.spec.experiment import Workload
 
-__all__ = ["Endpoint", "WorkloadTls", "start_echo"]
+__all__ = ["Endpoint", "TcpEcho", "UdpEcho", "WorkloadTls", "start_echo"]
 
 IDENTITY_HEADER = "x-forwarded-client-cert"
 READY_WITHIN_S = 10.0
@@ -41,11 +41,37 @@ class WorkloadTls:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TcpEcho:
+    """A listener for bytes without a protocol. With TLS for the service, this speaks TLS too."""
+
+    port: int
+    mode: str = "echo"
+    """`echo` (every byte as it came), `sink` (nothing), or `fixed:IN:OUT` (OUT bytes for every IN bytes)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UdpEcho:
+    """A listener for datagrams, each sent back as it came, with faults that are counted out; None: none of them."""
+
+    port: int
+    drop: int | None = None
+    """Every how many datagrams one is left unanswered, at least 1."""
+    duplicate: int | None = None
+    """Every how many answers one is sent twice, at least 1."""
+    reorder: int | None = None
+    """Every how many answers one is sent after the next one to the same client, at least 2."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Endpoint:
-    """Where a started service answers: requests at `address`, questions about itself at `admin`; both `ip:port`."""
+    """Where a started service answers: requests at `address`, questions about itself at `admin`; all `ip:port`."""
 
     address: str
     admin: str
+    tcp: str | None = None
+    """Bytes without a protocol; None: not asked for."""
+    udp: str | None = None
+    """Datagrams; None: not asked for."""
 
 
 def start_echo(
@@ -57,6 +83,8 @@ def start_echo(
     port: int = 8080,
     tls: WorkloadTls | None = None,
     trusted_peer: str | None = None,
+    tcp: TcpEcho | None = None,
+    udp: UdpEcho | None = None,
 ) -> tuple[Process, Endpoint]:
     """Start the service on a host of the site and wait until it is ready.
 
@@ -66,21 +94,28 @@ def start_echo(
         port: for requests; the next higher one answers questions.
         trusted_peer: the only IP address whose `x-forwarded-client-cert` header tells the caller's identity: that of
             the service's own sidecar.
+        tcp, udp: further listeners on the same host, each on a port of its own.
 
     Raises:
         PrerequisiteError: the executable is not installed (MP3002).
         DeploymentError: it did not become ready, or its address is taken.
     """
     at = site.address(host)
-    endpoint = Endpoint(address=f"{at}:{port}", admin=f"{at}:{port + 1}")
+    endpoint = Endpoint(
+        address=f"{at}:{port}",
+        admin=f"{at}:{port + 1}",
+        tcp=None if tcp is None else f"{at}:{tcp.port}",
+        udp=None if udp is None else f"{at}:{udp.port}",
+    )
+    line = arguments(workload, endpoint, tls=tls, trusted_peer=trusted_peer)
     process = site.start(
         ProcessSpec(
             name=name,
             role="app",
-            argv=[str(executable()), *arguments(workload, endpoint, tls=tls, trusted_peer=trusted_peer)],
+            argv=[str(executable()), *line, *_listeners(endpoint, tcp, udp)],
             ready=http_ready(endpoint.admin, "/ready"),
             deadline_s=READY_WITHIN_S,
-            listens=(endpoint.address, endpoint.admin),
+            listens=tuple(filter(None, (endpoint.address, endpoint.admin, endpoint.tcp))),
         )
     )
     return process, endpoint
@@ -104,6 +139,18 @@ def arguments(
     if trusted_peer is not None:
         line += ["--identity-header", IDENTITY_HEADER, "--trusted-peer", trusted_peer]
     return line + (_tls_arguments(tls) if tls is not None else [])
+
+
+def _listeners(endpoint: Endpoint, tcp: TcpEcho | None, udp: UdpEcho | None) -> list[str]:
+    line = []
+    if tcp is not None and endpoint.tcp is not None:
+        line += ["--tcp", endpoint.tcp, "--tcp-mode", tcp.mode]
+    if udp is not None and endpoint.udp is not None:
+        line += ["--udp", endpoint.udp]
+        faults = {"drop": udp.drop, "duplicate": udp.duplicate, "reorder": udp.reorder}
+        for name, every in faults.items():
+            line += [] if every is None else [f"--udp-{name}", str(every)]
+    return line
 
 
 def _tls_arguments(tls: WorkloadTls) -> list[str]:

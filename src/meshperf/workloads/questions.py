@@ -16,7 +16,9 @@ def counters(endpoint: Endpoint) -> Mapping[str, int]:
 
     Returns:
         requests, bytes_in and bytes_out (on the sockets: heads, bodies, TLS records), connections, connections_open,
-        tls_handshakes, tls_failures, `status.200` and so on for every status that was answered, and
+        tls_handshakes, tls_failures, `status.200` and so on for every status that was answered, tcp_connections,
+        tcp_connections_open, tcp_messages, tcp_bytes_in, tcp_bytes_out, udp_in and udp_out (datagrams), udp_bytes_in
+        and udp_bytes_out (payloads), udp_dropped, udp_duplicated, udp_reordered, udp_unsent, udp_overrun, and
         started_monotonic_ns, the origin of its stalls on CLOCK_MONOTONIC.
 
     Raises:
