@@ -1,9 +1,13 @@
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from os import PathLike
 from types import TracebackType
 from typing import Any, Self
 
 class EngineError(Exception):
     """The engine could not do what was asked: `(code, message)`."""
+
+class ProtoError(Exception):
+    """A `.proto` file that does not compile: `(message, file, line, column)`, the last three None where unknown."""
 
 class Session:
     def __new__(cls, plan_json: str) -> Self: ...
@@ -24,5 +28,6 @@ class Session:
         /,
     ) -> None: ...
 
+def compile_proto(files: Sequence[str | PathLike[str]], includes: Sequence[str | PathLike[str]]) -> bytes: ...
 def build_profile() -> str: ...
 def version() -> str: ...

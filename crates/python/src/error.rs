@@ -15,12 +15,29 @@ create_exception!(
     "The engine could not do what was asked: (code, message)."
 );
 
+create_exception!(
+    _native,
+    ProtoError,
+    PyException,
+    "A `.proto` file that does not compile: (message, file, line, column), the last three None where unknown."
+);
+
+/// Why a `.proto` file does not compile, and where; lines and columns count from 1.
+#[derive(Debug, Default)]
+pub(crate) struct ProtoFailure {
+    pub(crate) message: String,
+    pub(crate) file: Option<String>,
+    pub(crate) line: Option<usize>,
+    pub(crate) column: Option<usize>,
+}
+
 /// Everything that can go wrong between Python and the engine.
 #[derive(Debug)]
 pub(crate) enum Error {
     Load(LoadError),
     /// A plan or phases that are not what the engine expects.
     Json(serde_json::Error),
+    Proto(ProtoFailure),
     Closed,
     Forked,
     Busy,
@@ -40,6 +57,12 @@ impl From<serde_json::Error> for Error {
     }
 }
 
+impl From<ProtoFailure> for Error {
+    fn from(failure: ProtoFailure) -> Self {
+        Self::Proto(failure)
+    }
+}
+
 impl From<PyErr> for Error {
     fn from(error: PyErr) -> Self {
         Self::Python(error)
@@ -52,6 +75,9 @@ impl From<Error> for PyErr {
             Error::Load(error) => EngineError::new_err((error.code(), error.to_string())),
             Error::Json(error) => {
                 EngineError::new_err(("MP1001", format!("not a load plan: {error}")))
+            }
+            Error::Proto(failure) => {
+                ProtoError::new_err((failure.message, failure.file, failure.line, failure.column))
             }
             Error::Closed => PyRuntimeError::new_err("the session is closed"),
             Error::Forked => PyRuntimeError::new_err(

@@ -4,6 +4,7 @@
 
 mod convert;
 mod error;
+mod proto;
 mod session;
 
 #[pyo3::pymodule(gil_used = false)]
@@ -12,6 +13,10 @@ mod _native {
 
     #[pymodule_export]
     use crate::error::EngineError;
+    #[pymodule_export]
+    use crate::error::ProtoError;
+    #[pymodule_export]
+    use crate::proto::compile_proto;
     #[pymodule_export]
     use crate::session::PySession;
 

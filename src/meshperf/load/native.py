@@ -10,16 +10,25 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
+from pathlib import Path
 from types import ModuleType, TracebackType
 from typing import Any
 
-from meshperf.errors import CaptureError, MeshperfError, PrerequisiteError, TargetError, UsageError
+from meshperf.errors import (
+    CaptureError,
+    DocumentError,
+    Location,
+    MeshperfError,
+    PrerequisiteError,
+    TargetError,
+    UsageError,
+)
 from meshperf.histograms import Histogram
 from meshperf.load.plan import Phase, SessionPlan, Target
 from meshperf.load.recording import ConnectionFacts, PhaseRecording, Progress, SessionRecording
 from meshperf.spec.records import Counts
 
-__all__ = ["NativeSession", "build_profile"]
+__all__ = ["NativeSession", "build_profile", "compile_proto"]
 
 _HINTS = {
     "MP5301": "check that the service runs and listens at this address",
@@ -51,6 +60,34 @@ def build_profile() -> str:
         PrerequisiteError: MP3003, the compiled engine is not installed.
     """
     return str(_engine().build_profile())
+
+
+def compile_proto(files: Sequence[Path], import_paths: Sequence[Path]) -> bytes:
+    """Compile `.proto` files to an encoded descriptor set that holds all their imports.
+
+    Args:
+        files: each lies under one of `import_paths`.
+        import_paths: folders in which imports are looked for, in this order.
+
+    Raises:
+        DocumentError: MP2202, a file does not compile, or an import is not there; with file, line and column.
+        PrerequisiteError: MP3003, the compiled engine is not installed.
+    """
+    engine = _engine()
+    try:
+        compiled: bytes = engine.compile_proto([str(file) for file in files], [str(path) for path in import_paths])
+    except engine.ProtoError as failure:
+        message, name, line, column = failure.args
+        found = (path / name for path in import_paths if name is not None)
+        path = next((path for path in found if path.is_file()), Path(name) if name is not None else None)
+        hint = "imports are looked for below the import paths: name the folder that the import starts from"
+        raise DocumentError(
+            "MP2202",
+            message,
+            location=Location(path=path, line=line, column=column),
+            hint=hint if "import" in message or "include" in message else None,
+        ) from failure
+    return compiled
 
 
 class NativeSession:
