@@ -1,26 +1,87 @@
-"""`python -m benchmarks [NAME …]`: run the named benchmarks, or all; each prints a table and what it asked for."""
+"""`python -m benchmarks [NAME …] [--json FILE]`: run benchmarks in the order given; each prints tables and verdicts.
+
+Without names: those of the engine that together take less than half an hour. With exactly one name, further options are
+those of that benchmark (`python -m benchmarks memory --minutes 1`; `--help` after the name tells them).
+"""
 
 from __future__ import annotations
 
 import argparse
 import importlib
+import json
+import os
+import platform
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from benchmarks.findings import Finding, Outcome, show_findings
 
 NAMES = {
+    "speed": "benchmarks.speed",
     "stall": "benchmarks.stall_truth",
     "delay": "benchmarks.delay_truth",
-    "cpu": "benchmarks.engine_cpu",
+    "dispersion": "benchmarks.dispersion",
+    "capacity": "benchmarks.capacity_truth",
+    "leak": "benchmarks.leak_truth",
+    "recovery": "benchmarks.recovery_truth",
+    "memory": "benchmarks.memory",
+    "acceptance": "benchmarks.acceptance",
+    "fuzz": "benchmarks.fuzz",
     "resolution": "benchmarks.resolution",
     "kill": "benchmarks.kill_anywhere",
 }
+USUAL = ("speed", "stall", "delay", "dispersion", "memory", "acceptance")
+"""Acceptance last: it judges what the others found and measures only the rest."""
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("names", nargs="*", choices=[*NAMES, []], help="which ones; all when none is named")
-    for name in parser.parse_args().names or NAMES:
+def machine() -> dict[str, Any]:
+    """What the figures were measured on."""
+    models = [line.split(":", 1)[1].strip() for line in _cpuinfo() if line.startswith("model name")]
+    return {
+        "cpu": models[0] if models else platform.machine(),
+        "cores": len(os.sched_getaffinity(0)),
+        "kernel": platform.release(),
+        "load_average": os.getloadavg(),
+    }
+
+
+def _cpuinfo() -> list[str]:
+    path = Path("/proc/cpuinfo")
+    return path.read_text().splitlines() if path.is_file() else []
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__, add_help=len(sys.argv) < 3)
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(NAMES)}")
+    parser.add_argument("--json", type=Path, help="write everything that was measured to this file")
+    options, further = parser.parse_known_args()
+    if further and len(options.names) > 1 and all(name in NAMES for name in options.names):
+        parser.error(f"{' '.join(further)}: options belong to one benchmark, {len(options.names)} are named")
+    names, further = (options.names[:1], [*further, *options.names[1:]]) if further else (options.names, [])
+    if unknown := [name for name in names if name not in NAMES]:
+        parser.error(f"{', '.join(unknown)}: there are {', '.join(NAMES)}")
+    document: dict[str, Any] = {"machine": machine(), "began_unix_s": time.time(), "benchmarks": {}}
+    findings: list[Finding] = []
+    for name in names or USUAL:
         print(f"\n== {name}", flush=True)
-        importlib.import_module(NAMES[name]).main([])
+        began = time.monotonic()
+        module = importlib.import_module(NAMES[name])
+        earlier = {"earlier": findings} if name == "acceptance" else {}
+        outcome = module.main(further, **earlier)
+        took_s = time.monotonic() - began
+        print(f"-- {name} took {took_s:.0f} s", flush=True)
+        if isinstance(outcome, Outcome):
+            findings += outcome.findings
+            document["benchmarks"][name] = {**outcome.document(), "took_s": took_s}
+            if options.json is not None:
+                options.json.write_text(json.dumps(document, indent=1))
+    if len(names or USUAL) > 1:
+        print("\n== all that was asked for")
+        show_findings([finding for finding in findings if finding.limit])
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -1,0 +1,76 @@
+"""What a benchmark found: figures held against what was asked for, and everything behind them as data."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+__all__ = ["Finding", "Outcome", "show_findings", "show_table"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """One figure and what was asked of it."""
+
+    what: str
+    figure: str
+    """With its unit, as it is printed."""
+    value: float | None = None
+    limit: str = ""
+    met: bool | None = None
+    """None: nothing was asked, or it could not be measured (the figure says why)."""
+    test: int | None = None
+    """Number of the acceptance test that it belongs to."""
+
+    @property
+    def verdict(self) -> str:
+        return {True: "met", False: "missed", None: "-"}[self.met]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """Of one benchmark."""
+
+    findings: tuple[Finding, ...] = ()
+    data: dict[str, Any] = field(default_factory=dict)
+    """Both sides of every comparison, run by run."""
+    tools: dict[str, str] = field(default_factory=dict)
+    """Name to version of every tool that took part."""
+
+    def document(self) -> dict[str, Any]:
+        return {
+            "findings": [{**asdict(finding), "verdict": finding.verdict} for finding in self.findings],
+            "data": self.data,
+            "tools": self.tools,
+        }
+
+
+def bounded(
+    what: str, value: float | None, limit: float, *, unit: str = "", test: int | None = None, digits: int = 3
+) -> Finding:
+    """A figure that may be at most `limit`; None: it could not be measured."""
+    if value is None:
+        return Finding(what=what, figure="not measured", limit=f"<= {limit:g}{unit}", test=test)
+    return Finding(
+        what=what,
+        figure=f"{value:.{digits}f}{unit}",
+        value=value,
+        limit=f"<= {limit:g}{unit}",
+        met=value <= limit,
+        test=test,
+    )
+
+
+def show_table(rows: Sequence[Sequence[str]]) -> None:
+    """Columns as wide as they need; the first one left-aligned, the others right-aligned."""
+    width = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    for row in rows:
+        cells = [cell.rjust(width[column]) if column else cell.ljust(width[0]) for column, cell in enumerate(row)]
+        print("  ".join(cells).rstrip(), flush=True)
+
+
+def show_findings(findings: Sequence[Finding]) -> None:
+    show_table(
+        [("", "figure", "limit", ""), *((found.what, found.figure, found.limit, found.verdict) for found in findings)]
+    )
