@@ -7,9 +7,13 @@ each component is the difference of its clock over each slice, so that anybody c
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Mapping, Sequence
+import os
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
+import numpy as np
+
+from meshperf.experiment.measured_fields import measured_fields
 from meshperf.experiment.residents import Deployed
 from meshperf.histograms import merge
 from meshperf.load.plan import Arrivals
@@ -28,17 +32,18 @@ from meshperf.spec.records import (
     RunResult,
     SliceRecord,
 )
+from meshperf.telemetry import read_run_queue
 
 __all__ = [
     "RoundContext",
     "assemble_run",
     "clock_name",
-    "connection_counts",
     "generator_health",
     "judged",
     "slice_record",
     "tls_facts",
     "wall_time",
+    "worker_wait",
 ]
 
 
@@ -83,9 +88,9 @@ def assemble_run(
     """
     slices = tuple(_slice(deployed, position, recording) for position, recording in recordings)
     phases = [recording for _, recording in recordings]
-    counts = sum((phase.counts for phase in phases), start=Counts())
-    measured_s = sum(phase.end_s - phase.begin_s for phase in phases)
+    fields = measured_fields(phases, session, targets=(phases[0].target,), protocol=context.point.protocol)
     run = RunResult(
+        **fields,
         run_id=run_id,
         experiment_id=context.experiment_id,
         experiment=context.experiment,
@@ -97,23 +102,14 @@ def assemble_run(
         attempt=context.attempt,
         start_time=wall_time(session, min(phase.begin_s for phase in phases)),
         end_time=wall_time(session, max(phase.drained_s for phase in phases)),
-        measured_s=measured_s,
         offered_rps=context.point.rate,
-        counts=counts,
-        response=merge(phase.response for phase in phases),
-        service=merge(phase.service for phase in phases),
-        lead_in=merge(phase.lead_in for phase in phases),
-        failed=merge(phase.failed for phase in phases),
-        errors_by_reason=_summed(phase.errors_by_reason for phase in phases),
-        errors_by_status=_summed(phase.errors_by_status for phase in phases),
         slices=slices,
-        resources=tuple(_with_cpu(item, slices, counts) for item in usage),
+        resources=tuple(_with_cpu(item, slices, fields["counts"]) for item in usage),
         generator=generator_health(phases, session, run_queue_wait_s=context.run_queue_wait_s),
         noise=context.noise,
         claims=tuple(claims),
         facts=facts,
         design=context.design,
-        connections=connection_counts(session, phases[0].target),
         control=control,
     )
     return judged(run, Arrivals(context.point.arrivals))
@@ -131,8 +127,20 @@ def judged(run: RunResult, arrivals: Arrivals) -> RunResult:
         arrivals=arrivals,
         build=run.generator.build,
         undrained=sum(not part.drained for part in run.slices),
+        service=run.service,
+        late_read=run.generator.late_read,
+        run_queue_share=run.generator.run_queue_share,
+        dispersion_1ms=None if "load.stages" in run.facts else run.generator.dispersion_1ms,
+        quantum_s=_number(run.facts, "load.quantum_s"),
+        lossy=run.datagrams is not None,
     )
     return replace(run, validity=validity, guards=guards, warnings=warnings)
+
+
+def _number(facts: Facts, path: str) -> float:
+    """A fact that is a number; 0 where it is not known."""
+    fact = facts.get(path)
+    return float(fact.value) if fact is not None and isinstance(fact.value, int | float) else 0.0
 
 
 def slice_record(position: int, block: int, phase: PhaseRecording, cpu_s: Mapping[str, float]) -> SliceRecord:
@@ -154,7 +162,16 @@ def slice_record(position: int, block: int, phase: PhaseRecording, cpu_s: Mappin
 def generator_health(
     phases: Sequence[PhaseRecording], session: SessionRecording, *, run_queue_wait_s: float | None
 ) -> GeneratorHealth:
-    """The generator's account of itself over some phases of a session."""
+    """The generator's account of itself over some phases of a session.
+
+    Args:
+        run_queue_wait_s: how long its workers waited for a core while all phases of the session were run.
+    """
+    session_s = max((phase.drained_s for phase in session.phases), default=0.0)
+    session_s -= min((phase.begin_s for phase in session.phases), default=0.0)
+    share = None
+    if run_queue_wait_s is not None and session_s > 0:
+        share = run_queue_wait_s / (session_s * session.workers)
     worker_s = sum(phase.drained_s - phase.begin_s for phase in phases) * session.workers
     return GeneratorHealth(
         version=session.engine_version,
@@ -166,7 +183,31 @@ def generator_health(
         busy_share=sum(phase.busy_s for phase in phases) / worker_s if worker_s > 0 else None,
         spin_share=sum(phase.spin_s for phase in phases) / worker_s if worker_s > 0 else None,
         run_queue_wait_s=run_queue_wait_s,
+        run_queue_share=share,
+        receive_clock=session.receive_clock,
+        late_read=merge(phase.late_read for phase in phases),
+        dispersion_1ms=_dispersion(phases, 1),
+        dispersion_10ms=_dispersion(phases, 10),
     )
+
+
+def _dispersion(phases: Sequence[PhaseRecording], window_ms: int) -> float | None:
+    """Index of dispersion of what was sent, over whole windows of all phases; None with fewer than two windows."""
+    windows = []
+    for phase in phases:
+        sent = np.frombuffer(phase.sends_per_ms, dtype="<u4").astype(np.int64)
+        whole = sent.size // window_ms * window_ms
+        windows.append(sent[:whole].reshape(-1, window_ms).sum(axis=1))
+    counted = np.concatenate(windows) if windows else np.empty(0)
+    if counted.size < 2 or not counted.any():
+        return None
+    return float(counted.var() / counted.mean())
+
+
+def worker_wait(session: SessionRecording) -> float | None:
+    """Seconds that a session's workers have waited for a core since they were started; to be read before it closes."""
+    reading = read_run_queue(os.getpid(), session.worker_tids)
+    return None if reading.unavailable or not reading.wait_s else sum(reading.wait_s.values())
 
 
 def tls_facts(session: SessionRecording, target: int) -> Facts:
@@ -186,18 +227,6 @@ def wall_time(session: SessionRecording, monotonic_s: float) -> dt.datetime:
     return dt.datetime.fromtimestamp(session.origin_unix_s + monotonic_s, dt.UTC)
 
 
-def connection_counts(session: SessionRecording, target: int) -> dict[str, int]:
-    """What became of the connections to one target since the session was opened."""
-    facts = session.connections[target]
-    return {
-        "opened": facts.opened,
-        "reopened": facts.reopened,
-        "failed": facts.failed,
-        "tls_handshakes": facts.tls_handshakes,
-        "tls_resumed": facts.tls_resumed,
-    }
-
-
 def _slice(deployed: Deployed, position: int, phase: PhaseRecording) -> SliceRecord:
     cpu = {}
     for process in deployed.processes:
@@ -214,11 +243,3 @@ def _with_cpu(usage: ComponentUsage, slices: Sequence[SliceRecord], counts: Coun
         why = "its CPU clock could not be read at every border of a slice"
         return replace(usage, unavailable={**usage.unavailable, "cpu_s": why})
     return replace(usage, cpu_s=sum(known), requests=counts.sent)
-
-
-def _summed(counts: Iterable[Mapping[str, int]]) -> dict[str, int]:
-    total: dict[str, int] = {}
-    for mapping in counts:
-        for name, count in mapping.items():
-            total[name] = total.get(name, 0) + count
-    return total

@@ -7,12 +7,14 @@ added by its mesh. On resuming, facts are captured again: one that must be equal
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from meshperf import __version__
 from meshperf.analysis import packaged_rules
 from meshperf.environments.site import Site
 from meshperf.errors import ComparisonError
+from meshperf.experiment.load_model import arrival_facts, connection_facts
+from meshperf.load.plan import Phase, Target
 from meshperf.spec.experiment import Experiment, LoadPoint, Workload
 from meshperf.spec.records import Fact, Facts
 from meshperf.spec.redaction import shown_path
@@ -22,6 +24,7 @@ __all__ = ["load_facts", "refuse_changed_facts", "round_facts", "workload_facts"
 
 _MOMENTARY = "_now"
 """Ending of facts that change from minute to minute; recorded, never compared with the bundle's."""
+_NO_RATE = {"closed": "as fast as replies come", "trace": "as traced"}
 
 
 def round_facts(site: Site, experiment: Experiment) -> Facts:
@@ -55,11 +58,26 @@ def workload_facts(workload: Workload) -> Facts:
     }
 
 
-def load_facts(point: LoadPoint, *, wait: str, workers: int) -> Facts:
-    """What load is offered, and how its time is taken."""
+def load_facts(
+    point: LoadPoint,
+    *,
+    wait: str,
+    workers: int,
+    targets: Sequence[Target] = (),
+    phases: Sequence[Phase] = (),
+    receive_clock: str | None = None,
+) -> Facts:
+    """What load is offered, and how its time is taken.
+
+    Args:
+        point: what was asked for.
+        wait, workers, receive_clock: how the generator did it, from the recording.
+        targets: the session's, the run's own first: their connections are taken from the plan.
+        phases: the run's counted phases; their targets are indexes into `targets`.
+    """
     values: Mapping[str, str | int | float] = {
         "load.protocol": point.protocol,
-        "load.rate": point.rate if point.rate is not None else "as fast as replies come",
+        "load.rate": point.rate if point.rate is not None else _NO_RATE.get(point.arrivals, "none"),
         "load.connections": point.connections,
         "load.arrivals": point.arrivals,
         "load.warmup_s": point.warmup_s,
@@ -75,10 +93,16 @@ def load_facts(point: LoadPoint, *, wait: str, workers: int) -> Facts:
         "load.workers": workers,
         "load.latency_origin": "intended send" if point.arrivals != "closed" else "actual send",
         "load.latency_end": "last byte",
-        "load.connection_model": "pooled, first in first out",
         "load.histogram": "HDR, 3 digits, 1 ns to 1 h",
     }
-    return {name: Fact(value=value, source="plan") for name, value in values.items()}
+    facts = {name: Fact(value=value, source="plan") for name, value in values.items()}
+    if receive_clock is not None:
+        facts["load.receive_clock"] = Fact(value=receive_clock, source="generator")
+    if targets:
+        facts |= connection_facts(targets[0])
+    if phases:
+        facts |= arrival_facts(phases, targets)
+    return facts
 
 
 def refuse_changed_facts(recorded: Facts, now: Facts) -> None:

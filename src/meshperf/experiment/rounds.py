@@ -10,7 +10,7 @@ from meshperf.environments.site import CpuPlan, folder_name
 from meshperf.experiment.assembly import RoundContext, assemble_run, tls_facts
 from meshperf.experiment.conditions import load_facts
 from meshperf.experiment.measuring import Measured, Watcher, measure
-from meshperf.experiment.plan import GUARD_S, LEAD_IN_S, RoundPlan
+from meshperf.experiment.plan import GUARD_S, LEAD_IN_S, RoundPlan, slice_phases
 from meshperf.experiment.residents import Deployed, deploy_round, require_claims
 from meshperf.spec.experiment import Experiment
 from meshperf.spec.records import Claim, DesignLabels, Facts, RunResult, Warning, WarningKind
@@ -124,10 +124,18 @@ def _runs(
     )
     guards, warnings = noise_guards(measured.noise)
     warnings = (*warnings, *_shared_cores(task.cpus))
-    shared = {**task.facts, **load_facts(point, wait=session.wait, workers=session.workers)}
+    slices, _ = slice_phases(task.plan, point, load_point=load_point, slice_s=measured.slice_s, attempt=task.attempt)
     runs = []
     for index, item in enumerate(deployed):
         name = item.resident.name
+        load = load_facts(
+            point,
+            wait=session.wait,
+            workers=session.workers,
+            targets=(item.target(point),),
+            phases=(replace(slices[0], target=0),),  # slices of one load point differ in target and seed only
+            receive_clock=session.receive_clock,
+        )
         run = assemble_run(
             item,
             measured.slices[index],
@@ -136,7 +144,7 @@ def _runs(
             run_id=run_id(task, name, load_point),
             usage=measured.usage[index],
             claims=claims[name],
-            facts={**shared, **item.deployment.facts, **tls_facts(session, index), **seen[name]},
+            facts={**task.facts, **load, **item.deployment.facts, **tls_facts(session, index), **seen[name]},
             control=measured.control[index] if measured.control else {},
         )
         runs.append(replace(run, guards=(*run.guards, *guards), warnings=(*run.warnings, *warnings)))

@@ -78,6 +78,8 @@ def _verdict(run: RunResult) -> Iterator[tuple[str, str]]:
         reading = readings.get(guard.guard)
         if single and guard.guard == "background_cpu" and reading is not None and reading.outcome == "unavailable":
             continue  # the target may itself run beside the generator
+        if reading is None and guard.outcome == "unavailable":
+            continue  # written before there was this guard, and before what it reads
         if reading is None or not _same_reading(reading, guard):
             said = "nothing" if reading is None else f"{reading.value} ({reading.outcome})"
             yield f"guards.{guard.guard}", f"says {said}, its figures say {guard.value} ({guard.outcome})"
@@ -136,6 +138,7 @@ def _sums(run: RunResult) -> Iterator[tuple[str, str]]:
             yield f"counts.{name}", f"says {published}, the slices add up to {summed}"
     if not math.isclose(run.measured_s, derived.measured_s, rel_tol=RELATIVE_TOLERANCE):
         yield "measured_s", f"says {run.measured_s} s, the slices add up to {derived.measured_s} s"
+    yield from _series(run)
     for usage, summed_usage in zip(run.resources, derived.resources, strict=True):
         if usage.cpu_s is not None and not math.isclose(
             usage.cpu_s, summed_usage.cpu_s or 0.0, rel_tol=RELATIVE_TOLERANCE, abs_tol=1e-12
@@ -144,6 +147,14 @@ def _sums(run: RunResult) -> Iterator[tuple[str, str]]:
                 f"resources.{usage.component}.cpu_s",
                 f"says {usage.cpu_s} s, the slices add up to {summed_usage.cpu_s} s",
             )
+
+
+def _series(run: RunResult) -> Iterator[tuple[str, str]]:
+    """Counts over time, where there are any, add up to the run's."""
+    for metric, count in (("offered", run.counts.offered), ("ok", run.counts.ok)):
+        values = [value or 0.0 for series in run.series if series.metric == metric for value in series.values]
+        if values and math.fsum(values) != count:
+            yield f"series.{metric}", f"says {math.fsum(values):.0f} over its intervals, the counts say {count}"
 
 
 def _from_slices(run: RunResult) -> RunResult:

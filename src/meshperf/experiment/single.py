@@ -11,14 +11,15 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from meshperf.experiment.assembly import (
-    connection_counts,
     generator_health,
     judged,
     slice_record,
     tls_facts,
     wall_time,
+    worker_wait,
 )
 from meshperf.experiment.conditions import load_facts
+from meshperf.experiment.measured_fields import measured_fields
 from meshperf.load.native import NativeSession
 from meshperf.load.plan import Arrivals, Phase, SessionPlan, Target, WaitMode
 from meshperf.load.recording import PhaseRecording, Progress, SessionRecording
@@ -73,6 +74,7 @@ def run_single(
         recording = session.run(
             phases, on_progress=None if on_progress is None else lambda progress: on_progress("measuring", progress)
         )
+        waited_s = worker_wait(recording)
     noise = node.end()
     phase = _counted(recording, len(phases) - 1)
     begun = wall_time(recording, phase.begin_s)
@@ -84,24 +86,24 @@ def run_single(
             arm=name,
             start_time=begun,
             end_time=wall_time(recording, phase.drained_s),
-            measured_s=phase.end_s - phase.begin_s,
+            **measured_fields((phase,), recording, targets=(0,), protocol=point.protocol),
             offered_rps=point.rate,
-            counts=phase.counts,
-            response=phase.response,
-            service=phase.service,
-            failed=phase.failed,
-            errors_by_reason=dict(phase.errors_by_reason),
-            errors_by_status=dict(phase.errors_by_status),
             slices=(slice_record(0, 0, phase, {}),),
-            generator=generator_health((phase,), recording, run_queue_wait_s=None),
+            generator=generator_health((phase,), recording, run_queue_wait_s=waited_s),
             noise=(noise,),
             facts={
                 **host_facts,
-                **load_facts(point, wait=recording.wait, workers=recording.workers),
+                **load_facts(
+                    point,
+                    wait=recording.wait,
+                    workers=recording.workers,
+                    targets=(target,),
+                    phases=(counted,),
+                    receive_clock=recording.receive_clock,
+                ),
                 **tls_facts(recording, 0),
             },
             design=DesignLabels(design="single", seed=seed),
-            connections=connection_counts(recording, 0),
         ),
         arrivals,
     )
