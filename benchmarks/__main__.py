@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.findings import Finding, Outcome, show_findings
+from benchmarks.pinned import RunFailed
 
 NAMES = {
     "speed": "benchmarks.speed",
@@ -69,7 +70,11 @@ def main() -> int:
         began = time.monotonic()
         module = importlib.import_module(NAMES[name])
         earlier = {"earlier": findings} if name == "acceptance" else {}
-        outcome = module.main(further, **earlier)
+        try:
+            outcome = module.main(further, **earlier)
+        except RunFailed as failure:  # the others still have something to say
+            outcome = Outcome(findings=(Finding(what=name, figure=str(failure)[:100], limit="runs"),))
+            show_findings(outcome.findings)
         took_s = time.monotonic() - began
         print(f"-- {name} took {took_s:.0f} s", flush=True)
         if isinstance(outcome, Outcome):

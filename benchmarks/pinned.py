@@ -81,11 +81,11 @@ def run(command: Sequence[str | Path], core: int | None, *, within_s: float, fai
         if process.returncode and not (failing and process.returncode > 0):
             complaints.seek(0)
             why = "did not end in time" if process.returncode == -signal.SIGKILL else f"ended with {process.returncode}"
-            raise RunFailed(f"{why}: {_said(complaints.read() + printed)}")
+            raise RunFailed(f"{why}: {said(complaints.read() + printed)}")
     return Spent(cpu_s=usage.ru_utime + usage.ru_stime, printed=printed)
 
 
-def _said(text: str) -> str:
+def said(text: str) -> str:
     """The last line that speaks of an error, or else the last one."""
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     errors = [line for line in lines if "error" in line.lower()]
