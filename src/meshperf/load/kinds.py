@@ -11,8 +11,8 @@ from __future__ import annotations
 import dataclasses
 import itertools
 import math
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import ClassVar
 
 from meshperf.errors import UsageError
@@ -34,6 +34,12 @@ __all__ = [
 FIRST_SHARE = 0.01
 """A ramp begins at this share of its rate: an open loop has no rate 0."""
 
+LEAST_WINDOW_S = 0.05
+REQUESTS_A_WINDOW = 20
+MOST_WINDOWS = 500
+LEAD_IN_S = 0.5
+"""Longest lead-in of a step."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stage:
@@ -46,6 +52,8 @@ class Stage:
     rate_end: float | None = None
     counted: bool = True
     """Whether the kind's statistic is made from it."""
+    lead_in_s: float = 0.0
+    """Load before the stage that is recorded apart: a step begins with the queue that belongs to its rate."""
 
     @property
     def mean_rate(self) -> float:
@@ -58,6 +66,7 @@ class Stage:
             arrivals=arrivals,
             rate=self.rate,
             rate_end=self.rate_end,
+            lead_in_s=self.lead_in_s,
             seed=seed,
             label=self.label,
         )
@@ -170,7 +179,7 @@ class StressShape(Shape):
         """All steps that may come, up to the highest allowed rate and the longest time."""
         count = min(self.steps, int(self.longest_s // self.step_s) if self.step_s > 0 else self.steps)
         rates = itertools.takewhile(lambda rate: rate <= self.max_rate * (1 + 1e-9), self._rates())
-        return tuple(Stage(label="step", rate=r, duration_s=self.step_s) for r in itertools.islice(rates, count))
+        return tuple(_step("step", rate, self.step_s) for rate in itertools.islice(rates, count))
 
     def _rates(self) -> Iterator[float]:
         rate = self.start_rate
@@ -255,7 +264,7 @@ class CapacityShape(Shape):
 
     def step(self, rate: float, label: str) -> Stage:
         """One step of the search."""
-        return Stage(label=label, rate=rate, duration_s=self.step_s)
+        return _step(label, rate, self.step_s)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -282,9 +291,18 @@ class SpikeShape(Shape):
             raise UsageError("MP1001", f"spike test: the quantile must be 0.5, 0.9 or 0.99, found {self.quantile:g}")
         Shape.__post_init__(self)
 
+    @property
+    def window_s(self) -> float:
+        """Length of a window: a part of the peak, 20 requests at least, and 500 windows in all at most."""
+        whole_s = self.before_s + self.peak_s + self.after_s
+        least_s = max(LEAST_WINDOW_S, whole_s / MOST_WINDOWS, REQUESTS_A_WINDOW / self.rate if self.rate > 0 else 0.0)
+        return self.peak_s / max(1, int(self.peak_s / least_s))
+
     def stages(self) -> tuple[Stage, ...]:
+        """The three stages; the first is as much longer as makes it a whole number of windows."""
+        before_s = math.ceil(self.before_s / self.window_s - 1e-9) * self.window_s if self.peak_s > 0 else 0.0
         return (
-            Stage(label="before", rate=self.rate, duration_s=self.before_s),
+            Stage(label="before", rate=self.rate, duration_s=before_s),
             Stage(label="peak", rate=self.peak_rate, duration_s=self.peak_s),
             Stage(label="after", rate=self.rate, duration_s=self.after_s),
         )
@@ -299,7 +317,7 @@ class SweepShape(Shape):
     step_s: float = 10.0
     metric: str = "p90"
     """mean, p50, p90 or p99: the response time whose knee is looked for."""
-    shuffle: bool = field(default=True)
+    shuffle: bool = True
     """Offer the rates in an order drawn by the seed, so that drift of the machine is not taken for the curve."""
 
     @classmethod
@@ -322,7 +340,11 @@ class SweepShape(Shape):
         Shape.__post_init__(self)
 
     def stages(self) -> tuple[Stage, ...]:
-        return tuple(Stage(label="step", rate=rate, duration_s=self.step_s) for rate in self.rates)
+        return tuple(_step("step", rate, self.step_s) for rate in self.rates)
+
+
+def _step(label: str, rate: float, duration_s: float) -> Stage:
+    return Stage(label=label, rate=rate, duration_s=duration_s, lead_in_s=min(LEAD_IN_S, duration_s / 10))
 
 
 def _within(shape: Shape, name: str, value: float, low: float, high: float) -> None:
@@ -333,9 +355,3 @@ def _within(shape: Shape, name: str, value: float, low: float, high: float) -> N
 def _whole(shape: Shape, name: str, value: int) -> None:
     if value < 1:
         raise UsageError("MP1001", f"{shape.kind} test: {name} must be 1 or more, found {value}")
-
-
-def stage_bounds(stages: Sequence[Stage]) -> list[tuple[float, float]]:
-    """Begin and end of each stage in seconds, one after another."""
-    ends = list(itertools.accumulate(stage.duration_s for stage in stages))
-    return list(zip([0.0, *ends[:-1]], ends, strict=True))

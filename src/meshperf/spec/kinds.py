@@ -215,7 +215,7 @@ class SlopeOutcome:
     """In `unit` per second."""
     level: float
     """Mean over the samples."""
-    detectable: float
+    detectable: float | None
     """The smallest slope that this series would show four times out of five, in the unit of `slope`."""
     limit: float | None = None
     """The slope that counts as a leak; None where nothing is judged."""

@@ -1,5 +1,6 @@
 """What was used meanwhile: processes, the machine around them, and the rules that judge how quiet it was."""
 
+from meshperf.telemetry.busy_threads import busiest_share, cores_of, thread_cpu_s
 from meshperf.telemetry.guards import INVALIDATING, noise_guards, shown
 from meshperf.telemetry.node import NodeSampler
 from meshperf.telemetry.process import ProcessReading, read_process, usage
@@ -10,10 +11,13 @@ __all__ = [
     "NodeSampler",
     "ProcessReading",
     "RunQueueReading",
+    "busiest_share",
+    "cores_of",
     "noise_guards",
     "read_process",
     "read_run_queue",
     "run_queue_wait",
     "shown",
+    "thread_cpu_s",
     "usage",
 ]

@@ -1,0 +1,163 @@
+"""Stages run one after another on the same warm connections, each recorded with what the watched processes used.
+
+Why the watched processes' CPU is taken twice: the process's clock at the borders of the stage is exact, but a service
+with one worker on two cores is full at half of them. So the busiest thread counts where it says more.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from meshperf.experiment.assembly import worker_wait
+from meshperf.experiment.kinds.session import LoadSession
+from meshperf.experiment.kinds.steps import Ran, judge_step
+from meshperf.load.kinds import Stage
+from meshperf.load.plan import Arrivals, Phase
+from meshperf.load.recording import PhaseRecording, Progress, SessionRecording
+from meshperf.spec.experiment import Objective
+from meshperf.spec.kinds import StepOutcome
+from meshperf.spec.records import ComponentUsage
+from meshperf.telemetry import busiest_share, cores_of, read_process, thread_cpu_s
+
+__all__ = ["Bench"]
+
+
+@dataclass(slots=True, kw_only=True)
+class Bench:
+    """Runs and judges stages, and keeps all of them in order."""
+
+    session: LoadSession
+    arrivals: Arrivals
+    seed: int
+    objectives: Sequence[Objective] = ()
+    least_share: float = 0.99
+    quantum_s: float = 0.0
+    """Due times of plain stages are put off to multiples of this."""
+    longest_s: float = float("inf")
+    pids: Mapping[str, int] = field(default_factory=dict)
+    on_progress: Callable[[str, Progress], None] | None = None
+    on_step: Callable[[StepOutcome], None] | None = None
+    done: list[tuple[Ran, StepOutcome]] = field(default_factory=list)
+    interrupted: bool = False
+    ended: str = ""
+    """Why the kind ended before its shape did."""
+    origin_monotonic_s: float = 0.0
+    """This process's monotonic clock at the session's origin."""
+    clock: Callable[[], float] = time.monotonic
+    """For `longest_s`, in seconds."""
+    _started_s: float | None = None
+    _waited_s: float | None = None
+    _last: SessionRecording = field(default_factory=lambda: SessionRecording(phases=(), connections=()))
+
+    def run(
+        self, stages: Sequence[Stage], words: str, *, phases: Sequence[Phase] | None = None
+    ) -> list[tuple[Ran, StepOutcome]]:
+        """Run stages in one go and judge each; fewer come back when it was broken off.
+
+        Args:
+            words: what is under way, for the progress; a stage's label and rate are added.
+            phases: instead of one plain phase for each stage, one for each.
+        """
+        if self.over():
+            return []
+        plans = phases or [
+            replace(stage.phase(self.arrivals, seed=self.seed + len(self.done) + n), quantum_s=self.quantum_s)
+            for n, stage in enumerate(stages)
+        ]
+        threads = {name: thread_cpu_s(pid) for name, pid in self.pids.items()}
+        before_s = time.monotonic()
+        recording = self.session.run(plans, on_progress=self._progress(stages, words))
+        wall_s = time.monotonic() - before_s
+        self.origin_monotonic_s = time.monotonic() - (time.time() - recording.origin_unix_s)
+        wait_s = self._wait(recording)
+        self._last = recording
+        alone = len(plans) == 1
+        found = []
+        for stage, plan, phase in zip(stages, plans, recording.phases, strict=False):
+            busy = self._busy(phase, threads if alone else {}, wall_s)
+            ran = Ran(
+                stage=stage, plan=plan, recording=phase, session=recording, run_queue_wait_s=wait_s, busy=busy,
+                resources=self._resources(phase),
+            )  # fmt: skip
+            found.append((ran, judge_step(ran, self.objectives, least_share=self.least_share)))
+        self.done += found
+        if recording.interrupted:
+            self.interrupted, self.ended = True, "broken off by the user"
+        if self.on_step is not None:
+            for _, step in found:
+                self.on_step(step)
+        return found
+
+    def over(self) -> bool:
+        """Whether no further stage may be run: broken off, or the time that is allowed has passed."""
+        now_s = self.clock()
+        self._started_s = now_s if self._started_s is None else self._started_s
+        if not self.ended and now_s - self._started_s > self.longest_s:
+            self.ended = f"the {self.longest_s:g} s that are allowed have passed"
+        return bool(self.ended)
+
+    def whole_session(self) -> SessionRecording:
+        """All calls as one recording."""
+        return replace(self._last, phases=tuple(ran.recording for ran, _ in self.done), interrupted=self.interrupted)
+
+    def run_queue_wait_s(self) -> float | None:
+        """Of the workers, over all calls."""
+        return self._waited_s
+
+    def _progress(self, stages: Sequence[Stage], words: str) -> Callable[[Progress], None] | None:
+        told = self.on_progress
+        if told is None:
+            return None
+
+        def tell(progress: Progress) -> None:
+            stage = stages[min(progress.phase, len(stages) - 1)]
+            told(f"{words}: {stage.label} at {stage.rate_end or stage.rate:.6g}/s", progress)
+
+        return tell
+
+    def _wait(self, recording: SessionRecording) -> float | None:
+        before, self._waited_s = self._waited_s, worker_wait(recording)
+        return None if self._waited_s is None else self._waited_s - (before or 0.0)
+
+    def _busy(
+        self, phase: PhaseRecording, threads: Mapping[str, Mapping[int, float]], wall_s: float
+    ) -> dict[str, float]:
+        """Busy share of each watched process over the stage, where its clock could be read."""
+        shares: dict[str, float] = {}
+        length_s = phase.drained_s - phase.begin_s
+        for name, pid in self.pids.items():
+            spent_s = _spent(phase, name)
+            if spent_s is None or length_s <= 0:
+                continue
+            now = thread_cpu_s(pid)
+            whole = spent_s / (length_s * cores_of(pid, len(now)))
+            one = busiest_share(threads.get(name, {}), now, wall_s)
+            shares[name] = min(1.0, max(whole, one or 0.0))
+        return shares
+
+    def _resources(self, phase: PhaseRecording) -> tuple[ComponentUsage, ...]:
+        found = []
+        for name, pid in self.pids.items():
+            reading = read_process(pid)
+            found.append(
+                ComponentUsage(
+                    component=name,
+                    role="app",
+                    pid=pid,
+                    cpu_s=_spent(phase, name),
+                    requests=phase.counts.sent,
+                    pss_bytes=reading.pss_bytes,
+                    private_bytes=reading.private_bytes,
+                    rss_bytes=reading.rss_bytes,
+                    threads=reading.threads,
+                )
+            )
+        return tuple(found)
+
+
+def _spent(phase: PhaseRecording, name: str) -> float | None:
+    """CPU seconds of a watched process from the begin of the stage until it was drained."""
+    begin, end = phase.cpu_begin_s.get(name), phase.cpu_drained_s.get(name)
+    return None if begin is None or end is None else end - begin
