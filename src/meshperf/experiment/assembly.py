@@ -11,11 +11,10 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-import numpy as np
-
 from meshperf.experiment.measured_fields import measured_fields
 from meshperf.experiment.residents import Deployed
 from meshperf.histograms import merge
+from meshperf.load.dispersion import index_of_dispersion
 from meshperf.load.plan import Arrivals
 from meshperf.load.recording import PhaseRecording, SessionRecording
 from meshperf.load.validity import judge
@@ -186,22 +185,9 @@ def generator_health(
         run_queue_share=share,
         receive_clock=session.receive_clock,
         late_read=merge(phase.late_read for phase in phases),
-        dispersion_1ms=_dispersion(phases, 1),
-        dispersion_10ms=_dispersion(phases, 10),
+        dispersion_1ms=index_of_dispersion((phase.sends_per_ms for phase in phases), 1),
+        dispersion_10ms=index_of_dispersion((phase.sends_per_ms for phase in phases), 10),
     )
-
-
-def _dispersion(phases: Sequence[PhaseRecording], window_ms: int) -> float | None:
-    """Index of dispersion of what was sent, over whole windows of all phases; None with fewer than two windows."""
-    windows = []
-    for phase in phases:
-        sent = np.frombuffer(phase.sends_per_ms, dtype="<u4").astype(np.int64)
-        whole = sent.size // window_ms * window_ms
-        windows.append(sent[:whole].reshape(-1, window_ms).sum(axis=1))
-    counted = np.concatenate(windows) if windows else np.empty(0)
-    if counted.size < 2 or not counted.any():
-        return None
-    return float(counted.var() / counted.mean())
 
 
 def worker_wait(session: SessionRecording) -> float | None:
@@ -211,15 +197,19 @@ def worker_wait(session: SessionRecording) -> float | None:
 
 
 def tls_facts(session: SessionRecording, target: int) -> Facts:
-    """TLS as the generator's own connections agreed it; nothing for a target without TLS."""
+    """What the generator's own connections agreed with the target: TLS, and how many streams it allows."""
     agreed = session.connections[target]
     values = {
         "security.tls_version": agreed.tls_version,
         # rustls writes TLS13_AES_128_GCM_SHA256, everybody else TLS_AES_128_GCM_SHA256.
         "security.tls_cipher": agreed.tls_cipher and agreed.tls_cipher.replace("TLS13_", "TLS_"),
         "security.tls_group": agreed.tls_group,
+        "security.tls_alpn": agreed.alpn,
     }
-    return {name: Fact(value=value, source="generator's handshakes") for name, value in values.items() if value}
+    facts = {name: Fact(value=value, source="generator's handshakes") for name, value in values.items() if value}
+    if agreed.max_streams is not None:
+        facts["load.peer_max_streams"] = Fact(value=agreed.max_streams, source="the peer's settings")
+    return facts
 
 
 def wall_time(session: SessionRecording, monotonic_s: float) -> dt.datetime:
