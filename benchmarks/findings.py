@@ -25,7 +25,8 @@ class Finding:
 
     @property
     def verdict(self) -> str:
-        return {True: "met", False: "missed", None: "-"}[self.met]
+        unknown = "not measured" if self.limit else "-"
+        return {True: "met", False: "missed", None: unknown}[self.met]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,7 +52,7 @@ def bounded(
 ) -> Finding:
     """A figure that may be at most `limit`; None: it could not be measured."""
     if value is None:
-        return Finding(what=what, figure="not measured", limit=f"<= {limit:g}{unit}", test=test)
+        return Finding(what=what, figure="-", limit=f"<= {limit:g}{unit}", test=test)
     return Finding(
         what=what,
         figure=f"{value:.{digits}f}{unit}",

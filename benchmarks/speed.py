@@ -18,7 +18,7 @@ import argparse
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from benchmarks import servers
@@ -109,7 +109,7 @@ def measure(
     costs = Costs(row=row)
     try:
         with served(row, cores, folder) as (costs.server, any_load):
-            load = Load(**{name: getattr(any_load, name) for name in Load.__slots__} | {"seconds": seconds})
+            load = replace(any_load, seconds=seconds)
             peers = able(load)
             for turn in range(runs):
                 # Every other turn in reverse, so that no tool always follows the same one.

@@ -22,7 +22,7 @@ import statistics
 import tempfile
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -99,7 +99,9 @@ def ask(peer: Peer, load: Load, server: servers.Server, cores: Cores) -> Told:
     return Told(tool=peer.name, latency_from=counted_from, report=report)
 
 
-def table(rate: float, cores: Cores, folder: Path, seconds: float, repeat: int) -> tuple[float, list[Told]]:
+def table(
+    rate: float, cores: Cores, folder: Path, *, seconds: float, repeat: int, alone: bool
+) -> tuple[float, list[Told]]:
     """Capacity, then every tool at this rate in turn; ours first, last and between, `repeat` times in all."""
     able_to = capacity(cores, folder)
     with servers.workload(cores.server, *STALL) as server:
@@ -112,19 +114,20 @@ def table(rate: float, cores: Cores, folder: Path, seconds: float, repeat: int) 
             folder=folder,
         )
         # wrk and ab hold no rate: their closed loop is in the table because it is what people run instead.
-        paced, closed = able(load), [peer for peer in able(_closed(load)) if peer.name == "wrk"]
+        paced, closed = able(load), [peer for peer in able(replace(load, rate=None)) if peer.name == "wrk"]
         others = [*[peer for peer in paced if peer.name != "meshperf"], *closed]
-        told: list[Told] = []
-        for number, peer in enumerate(others):
-            if number in {round(share * len(others) / max(1, repeat - 1)) for share in range(repeat - 1)}:
-                told.append(ask(engine.PEER, load, server, cores))
-            told.append(ask(peer, _closed(load) if peer in closed else load, server, cores))
-        told.append(ask(engine.PEER, load, server, cores))
+        order = spread([] if alone else others, repeat)
+        told = [ask(peer, replace(load, rate=None) if peer in closed else load, server, cores) for peer in order]
     return able_to, told
 
 
-def _closed(load: Load) -> Load:
-    return Load(**{name: getattr(load, name) for name in Load.__slots__} | {"rate": None})
+def spread(others: Sequence[Peer], repeat: int) -> list[Peer]:
+    """Ours among the others `repeat` times: first, last and evenly between; once is last."""
+    places = [round(len(others) * turn / (repeat - 1)) for turn in range(repeat)] if repeat > 1 else [len(others)]
+    order = list(others)
+    for place in reversed(places):  # from the back, so that earlier places stay where they are
+        order.insert(place, engine.PEER)
+    return order
 
 
 def show(rate: float, theory: Theory | None, told: Sequence[Told]) -> None:
@@ -220,6 +223,7 @@ def main(arguments: Sequence[str] | None = None) -> Outcome:
     parser.add_argument("--seconds", type=int, default=5, help="whole periods of each run (5)")
     parser.add_argument("--rates", type=float, nargs="*", default=[1000.0, 10000.0, 30000.0])
     parser.add_argument("--repeat", type=int, default=3, help="runs of ours at each rate (3)")
+    parser.add_argument("--alone", action="store_true", help="leave the other tools out")
     options = parser.parse_args(arguments)
     cores, findings, data = Cores.allowed(), [], {}
     tools: dict[str, str] = {}
@@ -227,7 +231,9 @@ def main(arguments: Sequence[str] | None = None) -> Outcome:
         folder = Path(name)
         for rate in options.rates:
             try:
-                able_to, told = table(rate, cores, folder, options.seconds, options.repeat)
+                able_to, told = table(
+                    rate, cores, folder, seconds=options.seconds, repeat=options.repeat, alone=options.alone
+                )
             except RunFailed as failure:
                 findings.append(Finding(what=f"stall, {rate:.0f}/s", figure=str(failure)[:100], limit="runs", test=1))
                 continue
