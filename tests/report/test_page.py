@@ -7,9 +7,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import run_sample
 import sample
 
-from meshperf.report import write
+from meshperf.report import write, write_runs
 
 pytestmark = [pytest.mark.needs_chromium, pytest.mark.timeout(120)]
 
@@ -85,6 +86,7 @@ def folder(tmp_path_factory) -> Path:
             facts=facts,
             charts=True,
         )
+    write_runs([run_sample.single(), run_sample.capacity()], out=base / "runs", command=sample.COMMAND, charts=True)
     return base
 
 
@@ -100,7 +102,7 @@ def browser(tmp_path_factory) -> Iterator[object]:
         context.close()
 
 
-@pytest.mark.parametrize("which", ["clean", "ugly"])
+@pytest.mark.parametrize("which", ["clean", "ugly", "runs"])
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [1100, 360])
 def test_a_page_opens_without_request_message_or_fault(folder, browser, which, scheme, width):

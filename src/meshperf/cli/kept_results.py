@@ -1,7 +1,8 @@
-"""Find what `ID|BUNDLE` means on the command line: a bundle on disk, or an experiment of the store.
+"""Find what `ID|BUNDLE|RESULT` means on the command line: a bundle, a result file, or an experiment of the store.
 
-A path that exists is a bundle; anything else is the beginning of a stored id. Both yield the same record, so the verbs
-that show results do not know where they came from. Importing this module is heavy; verbs do it inside their function.
+A file that begins as JSON does is a result; any other path that exists is a bundle; anything else is the beginning of a
+stored id. All yield the same record, so the verbs that show results do not know where they came from. Importing this
+module is heavy; verbs do it inside their function.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from meshperf.errors import DocumentError, Location
 from meshperf.experiment.bundle_reading import BundleView, open_bundle
 from meshperf.spec.records import Facts, RunResult
 from meshperf.spec.redaction import shown_text
+from meshperf.spec.smp import read_results
 from meshperf.store import Store
 
 __all__ = ["KeptExperiment", "find"]
@@ -29,7 +31,7 @@ class KeptExperiment:
     source: str
     """For people: the bundle's path, or the store."""
     state: str
-    """running, complete or interrupted; `stored` when it comes from the store."""
+    """running, complete or interrupted; `stored` when it comes from the store, `result` from a result file."""
     bundle: Path
     runs: tuple[RunResult, ...]
     excluded: tuple[RunResult, ...] = ()
@@ -39,16 +41,23 @@ class KeptExperiment:
     command: str
     facts: Facts
 
+    @property
+    def single(self) -> bool:
+        """Whether it holds runs that stand by themselves: there is nothing in it to be compared."""
+        return bool(self.runs) and not self.comparisons and all(run.design.design == "single" for run in self.runs)
+
 
 def find(reference: str) -> KeptExperiment:
-    """What `ID|BUNDLE` names.
+    """What `ID|BUNDLE|RESULT` names.
 
     Raises:
-        DocumentError: a path that holds no readable bundle (MP2001, MP2201, MP2303).
+        DocumentError: a path that holds no readable bundle or result (MP2001, MP2201, MP2303).
         UsageError: MP1004, no stored id or several begin so.
         StorageError: MP5404, the store cannot be opened.
     """
     path = Path(reference)
+    if path.is_file() and _is_json(path):
+        return _from_results(path)
     if path.exists():
         with open_bundle(path) as view:
             return _from_bundle(path, view)
@@ -77,6 +86,30 @@ def _from_bundle(path: Path, view: BundleView) -> KeptExperiment:
         experiment_text=shown_text(view.experiment_text()),
         command=manifest.command,
         facts=view.facts() or {},
+    )
+
+
+def _is_json(path: Path) -> bool:
+    try:
+        with path.open("rb") as file:
+            return file.read(64).lstrip()[:1] in (b"{", b"[")
+    except OSError as problem:
+        raise DocumentError("MP2001", f"cannot read: {problem.strerror}", location=Location(path=path)) from problem
+
+
+def _from_results(path: Path) -> KeptExperiment:
+    runs = read_results(path)
+    return KeptExperiment(
+        experiment_id=runs[0].experiment_id,
+        name=runs[0].experiment,
+        source=str(path),
+        state="result",
+        bundle=path,
+        runs=runs,
+        comparisons=(),
+        experiment_text="",
+        command="",
+        facts=runs[0].facts,
     )
 
 

@@ -15,7 +15,7 @@ __all__ = ["command"]
 
 
 @click.command(name="report")
-@click.argument("reference", metavar="ID|BUNDLE")
+@click.argument("reference", metavar="ID|BUNDLE|RESULT")
 @click.option(
     "--out",
     type=click.Path(path_type=Path),
@@ -29,9 +29,10 @@ __all__ = ["command"]
     help="Only this form: html is one file, md is report.md and its charts. Default: all, with data as CSV and JSON.",
 )
 def command(reference: str, out: Path | None, form: str | None) -> int:
-    """Write the report of a stored experiment or of a bundle.
+    """Write the report of a stored experiment, of a bundle, or of a result document.
 
-    ID is an id of `meshperf list`, or the beginning of one; BUNDLE is a folder or a .zip that `meshperf run` wrote.
+    ID is an id of `meshperf list`, or the beginning of one; BUNDLE is a folder or a .zip that `meshperf run` wrote;
+    RESULT is a file with what `meshperf load --json` printed.
     The paths written are printed, the main one first.
 
     \b
@@ -43,7 +44,7 @@ def command(reference: str, out: Path | None, form: str | None) -> int:
     from meshperf.errors import UsageError
 
     kept = find(reference)
-    if not kept.comparisons:
+    if not kept.comparisons and not kept.single:
         raise UsageError(
             "MP1001",
             f"there is nothing to report on: {kept.name} was not judged yet ({kept.state})",
@@ -60,9 +61,11 @@ def _write(kept: KeptExperiment, folder: Path, form: str | None) -> list[Path]:
     import tempfile
 
     from meshperf.analysis import comparison_from_document
-    from meshperf.report import write
+    from meshperf.report import write, write_runs
 
     def into(out: Path) -> tuple[Path, ...]:
+        if kept.single:
+            return write_runs(kept.runs, out=out, command=kept.command, experiment_text=kept.experiment_text)
         return write(
             [comparison_from_document(document) for document in kept.comparisons],
             [*kept.runs, *kept.excluded],

@@ -1,4 +1,4 @@
-"""`meshperf show`: the verdict of one experiment in the terminal."""
+"""`meshperf show`: the verdict of one experiment, or what single runs measured, in the terminal."""
 
 from __future__ import annotations
 
@@ -14,19 +14,21 @@ __all__ = ["command"]
 
 
 @click.command(name="show")
-@click.argument("reference", metavar="ID|BUNDLE")
+@click.argument("reference", metavar="ID|BUNDLE|RESULT")
 @click.option(
     "--json", "as_json", is_flag=True, help="The comparisons and the figures of every run, as one JSON object."
 )
 def command(reference: str, as_json: bool) -> int:
-    """The verdict table of a stored experiment or of a bundle.
+    """The verdict table of a stored experiment or of a bundle; a result document in full.
 
-    ID is an id of `meshperf list`, or the beginning of one; BUNDLE is a folder or a .zip that `meshperf run` wrote.
+    ID is an id of `meshperf list`, or the beginning of one; BUNDLE is a folder or a .zip that `meshperf run` wrote;
+    RESULT is a file with what `meshperf load --json` printed.
 
     \b
     Examples:
       meshperf show 3f9a
       meshperf show results/sidecar-cost
+      meshperf load http://127.0.0.1:8080/ --json > run.json; meshperf show run.json
       meshperf show sidecar-cost.zip --json | jq '.comparisons[0].metrics'
     """
     from meshperf.cli.kept_results import find
@@ -37,6 +39,9 @@ def command(reference: str, as_json: bool) -> int:
 
         click.echo(json.dumps(_document(kept), indent=1, ensure_ascii=False, allow_nan=False))
         return 0
+    if kept.single:
+        click.echo(_singles(kept), nl=False)
+        return 0
     if not kept.comparisons:
         click.echo(f"{kept.name}: {len(kept.runs)} runs, not judged yet ({kept.state})", err=True)
         return 0
@@ -44,6 +49,20 @@ def command(reference: str, as_json: bool) -> int:
     if kept.state in ("running", "interrupted"):
         click.echo(f"this bundle is {kept.state}: rounds are missing", err=True)
     return 0
+
+
+def _singles(kept: KeptExperiment) -> str:
+    from rich.console import Console
+
+    from meshperf.report import terminal_run
+
+    console = Console()
+    with console.capture() as captured:
+        for number, run in enumerate(kept.runs):
+            if number:
+                console.print()
+            terminal_run(run, console)
+    return captured.get()
 
 
 def _verdicts(kept: KeptExperiment) -> str:
@@ -76,8 +95,6 @@ def _document(kept: KeptExperiment) -> dict[str, Any]:
 
 def _run(run: RunResult, *, excluded: bool) -> dict[str, Any]:
     """A run in figures; the slices stay in its document."""
-    import math
-
     p50, p90, p99 = (float(value) for value in run.response.quantile([0.5, 0.9, 0.99]))
     figures = {
         "p50_s": p50,
@@ -95,10 +112,21 @@ def _run(run: RunResult, *, excluded: bool) -> dict[str, Any]:
         "start_time": run.start_time.isoformat(),
         "measured_s": run.measured_s,
         "offered_rps": run.offered_rps,
-        **{name: value if math.isfinite(value) else None for name, value in figures.items()},
+        **{name: _known(value) for name, value in figures.items()},
         "ok": run.counts.ok,
         "offered": run.counts.offered,
+        "receive_clock": run.generator.receive_clock,
+        "late_read_p99_s": _known(float(run.generator.late_read.quantile(0.99))),
+        "dispersion_1ms": run.generator.dispersion_1ms,
+        "censored": run.counts.unanswered + run.counts.not_sent,
+        "kind": None if run.kind is None else run.kind.kind.value,
         "validity": run.validity.state.value,
         "validity_reasons": list(run.validity.reasons),
         "excluded": excluded,
     }
+
+
+def _known(value: float) -> float | None:
+    import math
+
+    return value if math.isfinite(value) else None

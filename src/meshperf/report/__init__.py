@@ -1,7 +1,8 @@
 """Reports of a comparison: terminal, Markdown, one HTML file, charts, data.
 
-`write` puts the files of a finished comparison into a folder, `terminal` prints it. Both show the same records in the
-same words. Nothing here reads the store or starts a process, and nothing here judges.
+`write` puts the files of a finished comparison into a folder, `terminal` prints it; `write_runs` and `terminal_run` do
+the same for runs that have nothing to be compared with. All show the same records in the same words. Nothing here
+reads the store or starts a process, and nothing here judges.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
     from meshperf.analysis.records import Comparison
 
-__all__ = ["terminal", "write"]
+__all__ = ["terminal", "terminal_run", "write", "write_runs"]
 
 
 def write(
@@ -55,6 +56,37 @@ def write(
 
     files = assemble(comparisons, runs, experiment_text=experiment_text, command=command, facts=facts, charts=charts)
     return tuple(place(out / name, content) for name, content in files.items())
+
+
+def write_runs(
+    runs: Sequence[RunResult], *, out: Path, command: str, experiment_text: str = "", charts: bool | None = None
+) -> tuple[Path, ...]:
+    """Write the report of runs that are not compared, with the same files as `write`; `data.csv` has figures over time.
+
+    Args:
+        runs: at least one.
+        out, command, experiment_text, charts: as for `write`; the facts are the runs' own.
+
+    Returns:
+        The paths written, report.html first.
+
+    Raises:
+        PrerequisiteError: MP3004, `charts` is True and their libraries are missing.
+        StorageError: MP5401 or MP5402, a file cannot be written.
+        ValueError: no run was given.
+    """
+    from meshperf.report.files import place
+    from meshperf.report.run_files import assemble_runs
+
+    files = assemble_runs(runs, command=command, experiment_text=experiment_text, charts=charts)
+    return tuple(place(out / name, content) for name, content in files.items())
+
+
+def terminal_run(run: RunResult, console: Console) -> None:
+    """Print one run that stands by itself to `console`: its evidence, then the answer."""
+    from meshperf.report.console import show_run
+
+    show_run(run, console)
 
 
 def terminal(comparison: Comparison, console: Console) -> None:

@@ -12,10 +12,11 @@ from rich.table import Table as Grid
 from rich.text import Text
 
 from meshperf.analysis.records import Comparison
-from meshperf.report import context, prose, usage, verdicts, wording
+from meshperf.report import context, prose, single, usage, verdicts, wording
 from meshperf.report.tables import Cell, Column, Table, Tone
+from meshperf.spec.records import RunResult
 
-__all__ = ["show"]
+__all__ = ["show", "show_run"]
 
 _STYLES = {
     Tone.PLAIN: "",
@@ -28,6 +29,7 @@ _STYLES = {
 _KEPT_WHOLE = 14
 """Cells up to this long are not broken in a narrow window; the first column gives way instead."""
 _LEAST_FIRST = 8
+_ROWS_OVER_TIME = 20
 _WIDE = 118
 """From this many columns on, an interval stands beside its figure instead of below it."""
 
@@ -65,6 +67,19 @@ def show(comparison: Comparison, console: Console) -> None:
     _heading(console, "The answer")
     for sentence in prose.answer(comparison):
         _line(console, f"- {sentence}", hanging="  ")
+
+
+def show_run(run: RunResult, console: Console) -> None:
+    """Print one run that stands by itself: its sections in order, the answer last."""
+    _line(console, single.title(run), style="bold")
+    first, *rest = single.of_run(run, rows=_ROWS_OVER_TIME)
+    for section in (*sorted(rest, key=lambda section: section.key == "kind"), first):
+        _heading(console, section.title)
+        for text in (*section.sentences, *(f"- {point}" for point in section.points)):
+            _line(console, text, hanging="  ")
+        for exhibit in section.exhibits:
+            if not exhibit.folded:
+                _grid(console, exhibit.table)
 
 
 def _heading(console: Console, text: str) -> None:

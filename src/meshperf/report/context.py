@@ -12,6 +12,19 @@ from meshperf.spec.records import Facts, RunResult
 __all__ = ["brings", "differences", "facts", "load_point", "method", "noted", "obstacles"]
 
 _NOTED = "unknown-note"
+_MODEL = {
+    "load.arrivals": "arrivals",
+    "load.stages": "rates",
+    "load.in_flight": "requests in flight",
+    "load.think_s": "think time [s]",
+    "load.quantum_s": "due times put off to multiples of [s]",
+    "load.connections": "connections",
+    "load.streams": "requests under way on a connection",
+    "load.connection_model": "model of the connections",
+    "load.http_version": "version of HTTP",
+    "load.receive_clock": "receive times taken by",
+}
+"""Facts that name the model of the load, in the words of a report."""
 
 
 def load_point(runs: Sequence[RunResult]) -> str:
@@ -130,6 +143,11 @@ def method(comparison: Comparison, runs: Sequence[RunResult]) -> Table:
             ("seed", _or_none(design.seed)),
             ("counted time per arm and round", wording.seconds(run.measured_s)),
             ("generator", _generator(run)),
+            *(
+                (name, wording.value(run.facts[path].value))
+                for path, name in _MODEL.items()
+                if path in run.facts and run.facts[path].known
+            ),
         ]
     excluded = "; ".join(map(wording.clean, comparison.rounds_excluded)) or "none"
     rows += [("rounds", str(comparison.rounds)), ("rounds excluded", excluded)]

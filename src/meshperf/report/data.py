@@ -20,7 +20,7 @@ from meshperf.analysis.records import Comparison
 from meshperf.report.quantiles import MARKS, curve, deepest
 from meshperf.spec.records import Facts, RunResult
 
-__all__ = ["FORMAT", "as_csv", "as_json", "document"]
+__all__ = ["FORMAT", "as_csv", "as_json", "document", "series_csv"]
 
 FORMAT = "meshperf.report.data/1"
 _COLUMNS = (
@@ -64,6 +64,20 @@ def as_csv(comparisons: Sequence[Comparison]) -> str:
     return out.getvalue()
 
 
+def series_csv(runs: Sequence[RunResult]) -> str:
+    """Every figure over time, an interval a row; `begin_s` is since the run's first counted request."""
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(("run_id", "metric", "unit", "begin_s", "step_s", "value"))
+    for run in runs:
+        for one in run.series:
+            for place, value in enumerate(one.values):
+                begin_s = round(one.begin_s + place * one.step_s, 9)
+                row = (run.run_id, one.metric, one.unit, begin_s, one.step_s, "" if value is None else value)
+                writer.writerow(row)
+    return out.getvalue()
+
+
 def _line(kind: str, c: Comparison, metric: str, unit: str, arm: str, against: str, r: Any) -> list[object]:
     figures = [_finite(v) for v in (r.baseline, r.candidate, r.ratio, r.within_low, r.within_high)]
     return [kind, c.load_point, metric, unit, arm, against, r.round, *figures, r.excluded or ""]
@@ -93,6 +107,17 @@ def _run(run: RunResult) -> dict[str, Any]:
         "response_curve_nines_s": curve(run.response, points=25),
         "pacing_error_p99_s": _plain(float(run.generator.pacing_error.quantile(0.99))),
         "generator_busy_share": run.generator.busy_share,
+        "generator": {
+            "receive_clock": run.generator.receive_clock,
+            "client_delay_p99_s": _plain(float(run.generator.client_delay.quantile(0.99))),
+            "late_read_p99_s": _plain(float(run.generator.late_read.quantile(0.99))),
+            "run_queue_share": run.generator.run_queue_share,
+            "dispersion_1ms": run.generator.dispersion_1ms,
+            "dispersion_10ms": run.generator.dispersion_10ms,
+        },
+        "datagrams": _plain(run.datagrams),
+        "series": _plain(run.series),
+        "kind": _plain(run.kind),
     }
 
 

@@ -33,10 +33,17 @@ class Part(NamedTuple):
     drawings: Mapping[str, Drawing]
 
 
-def html(title: str, parts: Sequence[Part], *, note: str, data: str) -> str:
-    """Write the page. `note` is said at the top (may be empty); `data` is the JSON to carry inside."""
+def html(title: str, parts: Sequence[Part], *, note: str, data: str, about: str = "what it costs") -> str:
+    """Write the page.
+
+    Args:
+        title: name of the experiment or run; `about` follows it in the window's title.
+        note: said at the top; may be empty.
+        data: the JSON to carry inside.
+    """
     return _template().render(
         title=title,
+        about=about,
         parts=parts,
         note=note,
         data=Markup(json_for_script(data)),  # noqa: S704 - holds no `<`, `>` or `&`

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from meshperf.analysis.records import Comparison
-from meshperf.report import context, evidence, prose, usage, verdicts, wording
+from meshperf.report import context, evidence, generator, prose, usage, verdicts, wording
 from meshperf.report.tables import Exhibit, Section
 from meshperf.spec.records import Facts, RunResult
 
@@ -119,6 +119,15 @@ def of_load_point(comparison: Comparison, runs: Sequence[RunResult]) -> tuple[Se
                 points=prose.warnings(comparison.warnings),
                 sentences=() if comparison.warnings else ("None.",),
                 exhibits=_present(Exhibit(table=evidence.guards(runs), folded=True)),
+            ),
+            Section(
+                key="generator",
+                title="The load generator",
+                sentences=("What it says of itself, over all runs of an arm but those of its twin.",),
+                exhibits=_present(
+                    Exhibit(table=generator.health(runs)),
+                    Exhibit(table=generator.connections(runs), folded=True),
+                ),
             ),
             Section(key="method", title="Method", exhibits=(Exhibit(table=context.method(comparison, runs)),)),
         )

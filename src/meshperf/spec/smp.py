@@ -23,6 +23,7 @@ __all__ = [
     "is_result",
     "read_result",
     "read_result_document",
+    "read_results",
     "result_from_document",
     "result_to_document",
     "unknown_keys",
@@ -40,6 +41,27 @@ def read_result(path: Path) -> RunResult:
         DocumentError: unreadable, not JSON or YAML, or not a result; with line and column.
     """
     return read_result_document(read_document(path, max_bytes=MAX_RESULT_BYTES))
+
+
+def read_results(path: Path) -> tuple[RunResult, ...]:
+    """The runs in a result file: one result, or a list of them as `--json` of several targets prints it.
+
+    Raises:
+        DocumentError: as `read_result`; also MP2201 for an empty list.
+    """
+    document = read_document(path, max_bytes=MAX_RESULT_BYTES)
+    if not isinstance(document.data, list):
+        return (read_result_document(document),)
+    if not document.data:
+        raise document.error("MP2201", "this is not a result document: the list is empty")
+    runs = []
+    for place, data in enumerate(document.data):
+        try:
+            runs.append(result_from_document(data))
+        except DocumentError as error:
+            pointer = f"/{place}{error.location.pointer}"
+            raise document.error(error.code, error.message, pointer, hint=error.hint) from None
+    return tuple(runs)
 
 
 def read_result_document(document: Document) -> RunResult:

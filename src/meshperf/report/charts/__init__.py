@@ -11,7 +11,8 @@ What it refuses: a bar that does not start at zero, and colour as the only sign 
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from meshperf.analysis.records import Comparison
 from meshperf.errors import PrerequisiteError
@@ -20,7 +21,7 @@ from meshperf.report.charts.theme import ArmStyle
 from meshperf.report.wording import clean
 from meshperf.spec.records import RunResult
 
-__all__ = ["MISSING", "Drawing", "available", "charts", "require"]
+__all__ = ["MISSING", "Drawing", "available", "charts", "require", "run_charts"]
 
 MISSING = "This report has no charts: the extra `charts` is not installed (pip install 'meshperf[charts]')."
 
@@ -42,6 +43,10 @@ _TITLES = {
     "noise": (
         "Noise floors",
         "The ratio of two fresh copies of the same arm for each metric, with the noise floor as a band.",
+    ),
+    "series": (
+        "The run over time",
+        "Requests due and answered a second, response times and failures in each interval of the run.",
     ),
 }
 
@@ -85,6 +90,26 @@ def charts(comparison: Comparison, runs: Sequence[RunResult], *, prefix: str = "
         "memory": components.memory(comparison),
         "noise": interval_plot.noise(comparison, style),
     }
+    return _drawn(specifications, prefix)
+
+
+def run_charts(run: RunResult, *, prefix: str = "") -> tuple[Drawing, ...]:
+    """Draw all charts of one run that stands by itself.
+
+    Raises:
+        PrerequisiteError: MP3004, the chart libraries are not installed.
+    """
+    require()
+    from meshperf.report.charts import percentiles, series
+
+    specifications = {
+        "percentiles": percentiles.percentiles([run], ArmStyle([clean(run.arm)])),
+        "series": series.series(run),
+    }
+    return _drawn(specifications, prefix)
+
+
+def _drawn(specifications: Mapping[str, Any], prefix: str) -> tuple[Drawing, ...]:
     return tuple(
         draw(chart, name=name, file=f"{prefix}{name}", title=_TITLES[name][0], description=_TITLES[name][1])
         for name, chart in specifications.items()
