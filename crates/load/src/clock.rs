@@ -50,6 +50,60 @@ pub fn process_cpu(pid: i32) -> Option<u64> {
     read(clock)
 }
 
+/// How often the offset between both clocks is taken again [ns]: a clock that is being adjusted drifts by at most 0.5 us.
+const RESAMPLE_NS: u64 = 1_000_000;
+
+/// Turns the kernel's times of arrival, which are of the wall clock, into monotonic time.
+#[derive(Debug)]
+pub struct KernelClock {
+    /// Wall clock minus monotonic clock [ns].
+    offset: i64,
+    sampled: u64,
+}
+
+impl KernelClock {
+    pub fn new() -> Self {
+        let mut clock = Self {
+            offset: 0,
+            sampled: 0,
+        };
+        clock.sample();
+        clock
+    }
+
+    fn sample(&mut self) {
+        let before = now();
+        let wall = read(libc::CLOCK_REALTIME).unwrap_or(0);
+        let after = now();
+        self.offset = wall as i64 - (before + (after - before) / 2) as i64;
+        self.sampled = after;
+    }
+
+    /// Look again at both clocks if the last look is too long ago.
+    #[inline]
+    pub fn refresh(&mut self, now: u64) {
+        if now.saturating_sub(self.sampled) >= RESAMPLE_NS {
+            self.sample();
+        }
+    }
+
+    #[inline]
+    pub fn monotonic(&self, wall_ns: u64) -> u64 {
+        wall_ns.saturating_add_signed(-self.offset)
+    }
+}
+
+impl Default for KernelClock {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// A moment of the wall clock, in seconds since 1970, as monotonic time [ns].
+pub fn monotonic_at(unix_s: f64) -> u64 {
+    KernelClock::new().monotonic(nanoseconds(unix_s))
+}
+
 /// Seconds as nanoseconds; negative and absurd values saturate.
 pub fn nanoseconds(seconds: f64) -> u64 {
     (seconds * 1e9).round() as u64

@@ -1,11 +1,10 @@
-//! One connection as a state machine: opening, idle, waiting for a reply, and closed until it is opened again.
-
-use std::sync::Arc;
+//! One connection as a state machine: opening, open, and closed until it is opened again.
 
 use crate::clock;
-use crate::codec::{Exchange, Reply};
+use crate::dialogue::{Answer, Dialogue, Ending};
 use crate::endpoint::Endpoint;
 use crate::reason::{Failure, Reason};
+use crate::redirect::Redirect;
 use crate::socket::Socket;
 use crate::transport::{Buffers, ReadEnd, Transport};
 
@@ -14,40 +13,40 @@ pub(crate) enum State {
     Closed,
     Connecting,
     Handshaking,
-    Idle,
-    Busy,
+    /// The peer has not yet said how many requests it takes.
+    Greeting,
+    Open,
 }
 
-/// What an event on a connection led to.
+/// What an event on a connection led to, beside the answers it brought.
 #[derive(Debug)]
 pub(crate) enum Step {
     Nothing,
-    /// Connected, and past the handshake where there is one.
+    /// Connected, past the handshake where there is one, and ready for requests.
     Opened,
-    Reply(Reply),
     Failed(Failure),
-}
-
-/// A request on its way: when it was due and when it was written, ns.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Request {
-    pub(crate) due: u64,
-    pub(crate) sent: u64,
-    pub(crate) counted: bool,
-    pub(crate) bytes_out: u64,
-    pub(crate) bytes_in: u64,
 }
 
 pub(crate) struct Connection {
     pub(crate) target: u32,
+    /// The first of its slots; the others follow.
+    pub(crate) first_slot: u32,
     pub(crate) state: State,
     /// Tells events of this socket from late ones of the socket before.
     pub(crate) generation: u32,
-    pub(crate) request: Request,
-    /// Since when this connection could have taken a request.
-    pub(crate) free_since: u64,
+    /// Requests under way.
+    pub(crate) busy: u32,
+    /// No further request: it is closed when those under way have ended.
+    pub(crate) retiring: bool,
+    /// A slot whose request waits for this connection to open.
+    pub(crate) carries: Option<u32>,
+    /// Requests written with the next flush.
+    pub(crate) unsent: Vec<u32>,
     /// When the present step of opening began.
     pub(crate) opening_since: u64,
+    /// When the TLS handshake began.
+    pub(crate) shaking_since: u64,
+    pub(crate) opened_at: u64,
     /// Replies since it was opened.
     pub(crate) served: u64,
     /// Failed attempts to open it, in a row.
@@ -55,29 +54,37 @@ pub(crate) struct Connection {
     pub(crate) opened_before: bool,
     socket: Option<Socket>,
     transport: Transport,
-    exchange: Box<dyn Exchange>,
-    wire: Arc<[u8]>,
+    dialogue: Box<dyn Dialogue>,
+    /// Bytes from the socket since the last answer of a connection with one place.
+    bytes_in: u64,
+    single: bool,
 }
 
 /// Flags that say that the peer has closed or the socket has failed.
 const GONE: u32 = (libc::EPOLLRDHUP | libc::EPOLLHUP | libc::EPOLLERR) as u32;
 
 impl Connection {
-    pub(crate) fn new(target: u32, endpoint: &Endpoint) -> Self {
+    pub(crate) fn new(target: u32, first_slot: u32, endpoint: &Endpoint) -> Self {
         Self {
             target,
+            first_slot,
             state: State::Closed,
             generation: 0,
-            request: Request::default(),
-            free_since: 0,
+            busy: 0,
+            retiring: false,
+            carries: None,
+            unsent: Vec::new(),
             opening_since: 0,
+            shaking_since: 0,
+            opened_at: 0,
             served: 0,
             failures: 0,
             opened_before: false,
             socket: None,
             transport: Transport::plain(),
-            exchange: endpoint.protocol.exchange(),
-            wire: endpoint.protocol.request.clone(),
+            dialogue: endpoint.speech.dialogue(endpoint.places),
+            bytes_in: 0,
+            single: endpoint.places == 1,
         }
     }
 
@@ -85,18 +92,23 @@ impl Connection {
         &self.transport
     }
 
+    pub(crate) fn dialogue(&mut self) -> &mut dyn Dialogue {
+        self.dialogue.as_mut()
+    }
+
     /// Begin to connect; the descriptor is to be watched.
     pub(crate) fn open(&mut self, endpoint: &Endpoint) -> Result<i32, Failure> {
         self.close();
         self.opening_since = clock::now();
-        let socket = Socket::connect(endpoint.address, endpoint.source)?;
+        let socket = Socket::connect(endpoint.address, endpoint.manner())?;
         let descriptor = socket.descriptor();
-        self.transport = match &endpoint.tls {
-            None => Transport::plain(),
-            Some(tls) => Transport::tls(&tls.config, &tls.name)?,
+        self.transport = match (&endpoint.tls, endpoint.speech.datagram()) {
+            (Some(tls), _) => Transport::tls(&tls.config, &tls.name)?,
+            (None, Some(length)) => Transport::datagrams(length),
+            (None, None) => Transport::plain(),
         };
-        self.exchange.reset();
         self.served = 0;
+        self.bytes_in = 0;
         self.socket = Some(socket);
         self.state = State::Connecting;
         Ok(descriptor)
@@ -106,41 +118,85 @@ impl Connection {
     pub(crate) fn close(&mut self) {
         self.socket = None;
         self.state = State::Closed;
+        self.busy = 0;
+        self.retiring = false;
+        self.carries = None;
+        self.unsent.clear();
         self.generation = self.generation.wrapping_add(1);
     }
 
-    /// Write the request. `sent` is read by the caller just before.
+    /// Put the request of a slot among what is to be sent. Returns its bytes, before TLS.
     #[inline]
-    pub(crate) fn send(&mut self, due: u64, sent: u64, counted: bool) -> Result<(), Failure> {
-        self.request = Request {
-            due,
-            sent,
-            counted,
-            bytes_out: 0,
-            bytes_in: 0,
-        };
-        self.state = State::Busy;
+    pub(crate) fn begin(&mut self, slot: u32) -> u64 {
+        let before = self.transport.out.len();
+        self.busy += 1;
+        self.dialogue
+            .begin(slot - self.first_slot, &mut self.transport.out);
+        if self.single {
+            self.bytes_in = 0;
+        }
+        (self.transport.out.len() - before) as u64
+    }
+
+    pub(crate) fn follow(&mut self, slot: u32, redirect: &Redirect) {
+        self.dialogue
+            .follow(slot - self.first_slot, redirect, &mut self.transport.out);
+    }
+
+    /// Give up the request of a slot. False when the connection cannot go on without its reply.
+    pub(crate) fn give_up(&mut self, slot: u32) -> bool {
+        let place = slot - self.first_slot;
+        self.dialogue.give_up(place, &mut self.transport.out)
+    }
+
+    /// Send what is to be sent, as far as the socket takes it. Returns the bytes that went to it.
+    #[inline]
+    pub(crate) fn flush(&mut self, answers: &mut Vec<Answer>) -> Result<u64, Failure> {
         let Some(socket) = &self.socket else {
             return Err(closed());
         };
-        self.request.bytes_out = self.transport.start(socket, &self.wire)? as u64;
-        Ok(())
+        let sent = self.transport.flush(socket)?;
+        if self.transport.flushed() {
+            let before = answers.len();
+            self.dialogue.written(answers);
+            if answers.len() > before {
+                let now = clock::now();
+                answers[before..]
+                    .iter_mut()
+                    .for_each(|answer| answer.received = now);
+            }
+        }
+        Ok(sent as u64)
     }
 
-    /// React to readiness flags of epoll.
+    /// React to readiness flags of epoll. Requests that end are added to `answers`.
     #[inline]
-    pub(crate) fn ready(&mut self, flags: u32, buffers: &mut Buffers) -> Step {
+    pub(crate) fn ready(
+        &mut self,
+        flags: u32,
+        endpoint: &Endpoint,
+        buffers: &mut Buffers,
+        answers: &mut Vec<Answer>,
+    ) -> Step {
         let outcome = match self.state {
             State::Closed => return Step::Nothing,
-            State::Connecting => self.connected(flags, buffers),
-            State::Handshaking => self.handshake(flags, buffers),
-            State::Busy => self.reply(flags, buffers),
-            State::Idle => self.unasked(flags, buffers),
+            State::Connecting => self.connected(flags, endpoint, buffers, answers),
+            State::Handshaking => self.handshake(flags, endpoint, buffers, answers),
+            State::Greeting => self.greeting(flags, buffers, answers),
+            State::Open => self
+                .exchange(flags, buffers, answers)
+                .map(|()| Step::Nothing),
         };
         outcome.unwrap_or_else(Step::Failed)
     }
 
-    fn connected(&mut self, flags: u32, buffers: &mut Buffers) -> Result<Step, Failure> {
+    fn connected(
+        &mut self,
+        flags: u32,
+        endpoint: &Endpoint,
+        buffers: &mut Buffers,
+        answers: &mut Vec<Answer>,
+    ) -> Result<Step, Failure> {
         let Some(socket) = &self.socket else {
             return Err(closed());
         };
@@ -149,128 +205,176 @@ impl Connection {
             return Ok(Step::Nothing);
         }
         if self.transport.session().is_none() {
-            self.state = State::Idle;
-            return Ok(Step::Opened);
+            return self.greet(flags, buffers, answers);
         }
-        self.opening_since = clock::now();
+        self.shaking_since = clock::now();
         self.state = State::Handshaking;
-        self.handshake(flags, buffers)
+        self.handshake(flags, endpoint, buffers, answers)
     }
 
-    fn handshake(&mut self, flags: u32, buffers: &mut Buffers) -> Result<Step, Failure> {
+    fn handshake(
+        &mut self,
+        flags: u32,
+        endpoint: &Endpoint,
+        buffers: &mut Buffers,
+        answers: &mut Vec<Answer>,
+    ) -> Result<Step, Failure> {
         let Some(socket) = &self.socket else {
             return Err(closed());
         };
-        self.transport.flush(socket, &[])?;
-        loop {
-            let (_, end) = match self.transport.read(socket, buffers, |_| Ok(())) {
+        self.transport.flush(socket)?;
+        while self.transport.handshaking() {
+            let read = match self.transport.read(socket, buffers, |_, _| Ok(())) {
                 Ok(read) => read,
                 Err(failure) => {
                     // Tell the peer why: the alert is what its operator will see.
-                    let _ = self.transport.flush(socket, &[]);
+                    let _ = self.transport.flush(socket);
                     return Err(failure);
                 }
             };
-            match end {
-                ReadEnd::More => {}
-                ReadEnd::End => {
-                    return Err(Failure::new(
-                        Reason::Tls,
-                        "the server closed during the handshake",
-                    ));
+            let gone = flags & GONE != 0 && read.count == 0;
+            match read.end {
+                ReadEnd::End => return Err(half_shaken()),
+                ReadEnd::Empty if self.transport.handshaking() && gone => {
+                    return Err(half_shaken());
                 }
-                ReadEnd::Empty if !self.transport.handshaking() => {
-                    self.state = State::Idle;
-                    return Ok(Step::Opened);
+                ReadEnd::Empty if self.transport.handshaking() && flags & GONE == 0 => {
+                    return Ok(Step::Nothing);
                 }
-                ReadEnd::Empty if flags & GONE != 0 => {
-                    return Err(Failure::new(
-                        Reason::Tls,
-                        "the server closed during the handshake",
-                    ));
-                }
-                ReadEnd::Empty => return Ok(Step::Nothing),
+                _ => {}
             }
         }
+        let agreed = self
+            .transport
+            .session()
+            .and_then(|session| session.alpn_protocol());
+        let must = endpoint.tls.as_ref().is_some_and(|tls| tls.must_agree_h2);
+        if must && agreed != Some(b"h2") {
+            return Err(Failure::new(
+                Reason::Malformed,
+                "the server does not agree on HTTP/2 (ALPN h2)",
+            ));
+        }
+        self.greet(flags, buffers, answers)
     }
 
-    #[inline]
-    fn reply(&mut self, flags: u32, buffers: &mut Buffers) -> Result<Step, Failure> {
-        let Some(socket) = &self.socket else {
-            return Err(closed());
-        };
-        if flags & libc::EPOLLOUT as u32 != 0 {
-            self.request.bytes_out += self.transport.flush(socket, &self.wire)? as u64;
-        }
-        loop {
-            let (exchange, mut reply) = (&mut self.exchange, None);
-            let (count, end) = self.transport.read(socket, buffers, |bytes| {
-                match exchange
-                    .feed(bytes)
-                    .map_err(|what| Failure::new(Reason::Malformed, what.0))?
-                {
-                    Some(whole) => reply = Some(whole),
-                    None => {
-                        if let Some(earlier) = &mut reply {
-                            earlier.keep = false;
-                        }
-                    }
-                }
-                Ok(())
-            })?;
-            self.request.bytes_in += count as u64;
-            if let Some(mut reply) = reply {
-                reply.keep &= flags & GONE == 0 && end == ReadEnd::Empty;
-                self.served += 1;
-                self.state = State::Idle;
-                return Ok(Step::Reply(reply));
-            }
-            match end {
-                ReadEnd::More => {}
-                // More may lie behind a short read when the peer has closed: read on until the end shows.
-                ReadEnd::Empty if count > 0 && flags & GONE != 0 => {}
-                ReadEnd::Empty => return Ok(Step::Nothing),
-                ReadEnd::End => {
-                    return match self.exchange.end() {
-                        Some(reply) => {
-                            self.served += 1;
-                            Ok(Step::Reply(reply))
-                        }
-                        None => Err(closed()),
-                    };
-                }
-            }
-        }
+    /// The stream of bytes is there: begin the dialogue.
+    fn greet(
+        &mut self,
+        flags: u32,
+        buffers: &mut Buffers,
+        answers: &mut Vec<Answer>,
+    ) -> Result<Step, Failure> {
+        self.dialogue.open(&mut self.transport.out);
+        self.flush(answers)?;
+        self.state = State::Greeting;
+        self.greeting(flags, buffers, answers)
     }
 
-    /// Something happened on an idle connection: the peer closed it, or sent what nobody asked for. TLS tickets and key
-    /// updates are neither.
-    fn unasked(&mut self, flags: u32, buffers: &mut Buffers) -> Result<Step, Failure> {
-        if flags & (libc::EPOLLIN as u32 | GONE) == 0 {
+    fn greeting(
+        &mut self,
+        flags: u32,
+        buffers: &mut Buffers,
+        answers: &mut Vec<Answer>,
+    ) -> Result<Step, Failure> {
+        if self.dialogue.room().is_none() {
+            self.exchange(flags | libc::EPOLLIN as u32, buffers, answers)?;
+        }
+        if self.dialogue.room().is_none() {
             return Ok(Step::Nothing);
         }
-        let Some(socket) = &self.socket else {
-            return Err(closed());
-        };
-        loop {
-            let stray = |bytes: &[u8]| match bytes {
-                [] => Ok(()),
-                _ => Err(Failure::new(
-                    Reason::Malformed,
-                    "bytes came that nobody asked for",
-                )),
-            };
-            match self.transport.read(socket, buffers, stray)? {
-                (_, ReadEnd::More) => {}
-                (_, ReadEnd::End) => return Err(closed()),
-                (0, ReadEnd::Empty) if flags & GONE != 0 => return Err(closed()),
-                (_, ReadEnd::Empty) if flags & GONE != 0 => {}
-                (_, ReadEnd::Empty) => return Ok(Step::Nothing),
+        self.state = State::Open;
+        self.opened_at = clock::now();
+        Ok(Step::Opened)
+    }
+
+    /// Write what waits and read what is there.
+    #[inline]
+    fn exchange(
+        &mut self,
+        flags: u32,
+        buffers: &mut Buffers,
+        answers: &mut Vec<Answer>,
+    ) -> Result<(), Failure> {
+        if flags & libc::EPOLLOUT as u32 != 0 && !self.transport.flushed() {
+            self.flush(answers)?;
+        }
+        if flags & (libc::EPOLLIN as u32 | GONE) == 0 {
+            return Ok(());
+        }
+        let begun = answers.len();
+        let outcome = self.read_all(flags, buffers, answers);
+        if outcome.is_err() {
+            // What was whole before the end stays whole, but nothing more goes out on this connection.
+            for answer in &mut answers[begun..] {
+                if let Ending::Reply(reply) | Ending::Redirect(reply, _) = &mut answer.ending {
+                    reply.keep = false;
+                }
             }
         }
+        outcome
+    }
+
+    fn read_all(
+        &mut self,
+        flags: u32,
+        buffers: &mut Buffers,
+        answers: &mut Vec<Answer>,
+    ) -> Result<(), Failure> {
+        loop {
+            let Some(socket) = &self.socket else {
+                return Err(closed());
+            };
+            let before = answers.len();
+            let dialogue = &mut self.dialogue;
+            let read = self.transport.read(socket, buffers, |bytes, out| {
+                dialogue.feed(bytes, out, answers)
+            });
+            let end = match &read {
+                Ok(read) => {
+                    self.bytes_in += read.count as u64;
+                    read.end
+                }
+                Err(_) => ReadEnd::Empty,
+            };
+            if end == ReadEnd::End {
+                self.dialogue.end(answers);
+            }
+            if answers.len() > before {
+                let now = clock::now();
+                let stamp = read.as_ref().ok().and_then(|read| read.received);
+                let received = stamp.map_or(now, |stamp| stamp.min(now));
+                for answer in &mut answers[before..] {
+                    answer.received = received;
+                    if self.single {
+                        answer.bytes_in = std::mem::take(&mut self.bytes_in);
+                    }
+                    self.served += 1;
+                }
+            }
+            let read = read?;
+            let gone = flags & GONE != 0;
+            match end {
+                ReadEnd::More => {}
+                ReadEnd::End => return Err(closed()),
+                ReadEnd::Empty if gone && read.count == 0 => return Err(closed()),
+                // More may lie behind a short read when the peer has closed: read on until the end shows.
+                ReadEnd::Empty if gone => {}
+                ReadEnd::Empty => break,
+            }
+        }
+        // Acknowledgements and windows that answer what was read.
+        if !self.transport.flushed() {
+            self.flush(answers)?;
+        }
+        Ok(())
     }
 }
 
-fn closed() -> Failure {
+pub(crate) fn closed() -> Failure {
     Failure::new(Reason::Closed, "the peer closed the connection")
+}
+
+fn half_shaken() -> Failure {
+    Failure::new(Reason::Tls, "the server closed during the handshake")
 }

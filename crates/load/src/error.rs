@@ -20,9 +20,10 @@ pub enum LoadError {
         address: String,
         reason: String,
     },
-    #[error("target `{target}` at {address} does not speak HTTP/1.1: {reason}")]
+    #[error("target `{target}` at {address} does not speak {protocol}: {reason}")]
     Protocol {
         target: String,
+        protocol: &'static str,
         address: String,
         reason: String,
     },

@@ -52,6 +52,11 @@ impl Sparse {
         self.0 = sum;
     }
 
+    /// A single duration [ns].
+    pub(crate) fn one(value_ns: u64) -> Self {
+        Self(vec![(bucket_index(value_ns) as u32, 1)])
+    }
+
     pub fn total(&self) -> u64 {
         self.0.iter().map(|&(_, count)| u64::from(count)).sum()
     }

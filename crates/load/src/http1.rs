@@ -1,19 +1,29 @@
-//! HTTP/1.1 on the client's side: the request as bytes, and a reader of responses that stores no bodies.
-//!
-//! The head is parsed where it lies in the read buffer when it arrived whole, which is nearly always; only a split head
-//! is copied. The head may be 64 KiB long.
+//! HTTP/1.0 and HTTP/1.1 on the client's side: one request at a time on a connection.
 
-use std::mem::MaybeUninit;
+use std::sync::Arc;
 
-use crate::codec::{Exchange, Malformed, Reply};
-use crate::plan::Target;
+use crate::dialogue::{Answer, Dialogue, Ending, Malformed, Reply};
+use crate::http1_response::Response;
+use crate::plan::{Protocol, Target};
+use crate::reason::Failure;
+use crate::redirect::Redirect;
 
-const HEAD_LIMIT: usize = 64 * 1024;
-const HEADERS_LIMIT: usize = 128;
-/// A chunk's size line and a trailer line may be this long.
-const LINE_LIMIT: usize = 8 * 1024;
+/// The request of one target, and what is needed to follow a redirect of it.
+pub(crate) struct Request {
+    target: Target,
+    wire: Vec<u8>,
+}
 
-/// The request, the same bytes every time.
+impl Request {
+    pub(crate) fn new(target: &Target) -> Self {
+        Self {
+            wire: encode(target),
+            target: target.clone(),
+        }
+    }
+}
+
+/// The request as bytes, the same every time.
 pub(crate) fn encode(target: &Target) -> Vec<u8> {
     let body = target.body_bytes();
     let given = |name: &str| {
@@ -22,9 +32,16 @@ pub(crate) fn encode(target: &Target) -> Vec<u8> {
             .iter()
             .any(|(key, _)| key.eq_ignore_ascii_case(name))
     };
-    let mut head = format!("{} {} HTTP/1.1\r\n", target.method, target.path);
+    let version = match target.protocol {
+        Protocol::Http1_0 => "1.0",
+        _ => "1.1",
+    };
+    let mut head = format!("{} {} HTTP/{version}\r\n", target.method, target.path);
     if !given("host") {
         head.push_str(&format!("Host: {}\r\n", target.host));
+    }
+    if target.requests_per_connection == Some(1) && version == "1.1" && !given("connection") {
+        head.push_str("Connection: close\r\n");
     }
     for (name, value) in &target.headers {
         head.push_str(&format!("{name}: {value}\r\n"));
@@ -40,337 +57,119 @@ pub(crate) fn encode(target: &Target) -> Vec<u8> {
     request
 }
 
-/// Where in a response the reader is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum State {
-    Head,
-    /// Content-Length: bytes left.
-    Body(u64),
-    /// Inside a chunk's size line.
-    ChunkSize {
-        size: u64,
-        digits: u8,
-        length: usize,
-        extension: bool,
-    },
-    /// Inside a chunk: bytes left.
-    Chunk(u64),
-    /// Behind a chunk, before its line end.
-    ChunkEnd,
-    /// Inside the trailers; `length` of the line so far, without its line end.
-    Trailer {
-        length: usize,
-    },
-    UntilClose,
+/// One request at a time, and its response.
+pub(crate) struct Http1 {
+    request: Arc<Request>,
+    response: Response,
+    under_way: bool,
+    /// Where the request under way went, when that is not where the target says.
+    moved: Option<Box<Target>>,
 }
 
-const SIZE_LINE: State = State::ChunkSize {
-    size: 0,
-    digits: 0,
-    length: 0,
-    extension: false,
-};
-
-/// Reads one response after another.
-pub(crate) struct Response {
-    state: State,
-    status: u16,
-    keep: bool,
-    head: Vec<u8>,
-    head_only: bool,
-}
-
-impl Response {
-    /// `head_only`: the requests are HEAD, whose responses have no body whatever they announce.
-    pub(crate) fn new(head_only: bool) -> Self {
+impl Http1 {
+    pub(crate) fn new(request: Arc<Request>) -> Self {
+        let head_only = request.target.method == "HEAD";
+        let mut response = Response::new(head_only);
+        response.location = request.target.follow_redirects.then(Vec::new);
         Self {
-            state: State::Head,
-            status: 0,
-            keep: true,
-            head: Vec::new(),
-            head_only,
+            request,
+            response,
+            under_way: false,
+            moved: None,
         }
     }
 
-    /// Parse a head if `bytes` holds all of it; returns its length. Sets status, keep and the state that follows.
-    fn parse_head(&mut self, bytes: &[u8]) -> Result<Option<usize>, Malformed> {
-        let mut headers = [const { MaybeUninit::uninit() }; HEADERS_LIMIT];
-        let mut response = httparse::Response::new(&mut []);
-        let parsed = httparse::ParserConfig::default().parse_response_with_uninit_headers(
-            &mut response,
-            bytes,
-            &mut headers,
-        );
-        let length = match parsed {
-            Ok(httparse::Status::Complete(length)) => length,
-            Ok(httparse::Status::Partial) => return Ok(None),
-            Err(_) => return Err(Malformed("the response head cannot be parsed")),
-        };
-        let (Some(status), Some(version)) = (response.code, response.version) else {
-            return Err(Malformed("the response head has no status"));
-        };
-        if !(100..=999).contains(&status) {
-            return Err(Malformed("the status lies outside 100 to 999"));
-        }
-        let framing = Framing::read(response.headers, version)?;
-        self.status = status;
-        self.keep = framing.keep;
-        self.state = match status {
-            101 => {
-                // Another protocol from here on; for us the reply is whole and the connection is spent.
-                self.keep = false;
-                State::Body(0)
-            }
-            100..=199 => State::Head,
-            204 | 304 => State::Body(0),
-            _ if self.head_only => State::Body(0),
-            _ => match (framing.chunked, framing.length) {
-                (Some(true), _) => SIZE_LINE,
-                (Some(false), _) | (None, None) => State::UntilClose,
-                (None, Some(length)) => State::Body(length),
+    fn finish(&mut self, reply: Reply, answers: &mut Vec<Answer>) {
+        self.under_way = false;
+        let asked = self.moved.as_deref().unwrap_or(&self.request.target);
+        let redirect = self.response.location.as_ref().and_then(|location| {
+            let location = (!location.is_empty()).then_some(location.as_slice());
+            let secure = asked.tls.is_some();
+            Redirect::of(
+                reply.status,
+                location,
+                &asked.host,
+                secure,
+                &asked.path,
+                &asked.method,
+            )
+        });
+        answers.push(Answer::new(
+            0,
+            match redirect {
+                Some(redirect) => Ending::Redirect(reply, redirect),
+                None => Ending::Reply(reply),
             },
-        };
-        Ok(Some(length))
-    }
-
-    /// The head at the start of `bytes`; returns how many of them belong to it.
-    fn take_head(&mut self, bytes: &[u8]) -> Result<usize, Malformed> {
-        if self.head.is_empty() {
-            if let Some(length) = self.parse_head(bytes)? {
-                return Ok(length);
-            }
-            if bytes.len() > HEAD_LIMIT {
-                return Err(Malformed("the response head is longer than 64 KiB"));
-            }
-            self.head.extend_from_slice(bytes);
-            return Ok(bytes.len());
-        }
-        let before = self.head.len();
-        let mut head = std::mem::take(&mut self.head);
-        head.extend_from_slice(&bytes[..bytes.len().min(HEAD_LIMIT + 1 - before)]);
-        let parsed = self.parse_head(&head);
-        let taken = match parsed? {
-            Some(length) => {
-                head.clear();
-                length - before
-            }
-            None if head.len() > HEAD_LIMIT => {
-                return Err(Malformed("the response head is longer than 64 KiB"));
-            }
-            None => head.len() - before,
-        };
-        self.head = head;
-        Ok(taken)
-    }
-
-    /// Skip body bytes at the start of `bytes`; returns how many, and whether the response is over.
-    fn take_body(&mut self, bytes: &[u8]) -> Result<(usize, bool), Malformed> {
-        match self.state {
-            State::Body(left) => {
-                let taken = left.min(bytes.len() as u64);
-                self.state = State::Body(left - taken);
-                Ok((taken as usize, taken == left))
-            }
-            State::Chunk(left) => {
-                let taken = left.min(bytes.len() as u64);
-                self.state = if taken == left {
-                    State::ChunkEnd
-                } else {
-                    State::Chunk(left - taken)
-                };
-                Ok((taken as usize, false))
-            }
-            State::ChunkEnd => match bytes.first() {
-                None => Ok((0, false)),
-                Some(b'\r') => Ok((1, false)),
-                Some(b'\n') => {
-                    self.state = SIZE_LINE;
-                    Ok((1, false))
-                }
-                Some(_) => Err(Malformed("a chunk does not end where its size says")),
-            },
-            State::ChunkSize {
-                size,
-                digits,
-                length,
-                extension,
-            } => {
-                let Some(&byte) = bytes.first() else {
-                    return Ok((0, false));
-                };
-                self.state = self.chunk_size(byte, size, digits, length, extension)?;
-                Ok((1, false))
-            }
-            State::Trailer { length } => {
-                let Some(&byte) = bytes.first() else {
-                    return Ok((0, false));
-                };
-                match byte {
-                    b'\n' if length == 0 => return Ok((1, true)),
-                    b'\n' => self.state = State::Trailer { length: 0 },
-                    b'\r' => {}
-                    _ if length >= LINE_LIMIT => return Err(Malformed("a trailer is too long")),
-                    _ => self.state = State::Trailer { length: length + 1 },
-                }
-                Ok((1, false))
-            }
-            State::UntilClose => Ok((bytes.len(), false)),
-            State::Head => Ok((0, false)),
-        }
-    }
-
-    fn chunk_size(
-        &self,
-        byte: u8,
-        size: u64,
-        digits: u8,
-        length: usize,
-        extension: bool,
-    ) -> Result<State, Malformed> {
-        if length > LINE_LIMIT {
-            return Err(Malformed("a chunk's size line is too long"));
-        }
-        let length = length + 1;
-        match byte {
-            b'\n' if digits == 0 => Err(Malformed("a chunk has no size")),
-            b'\n' if size == 0 => Ok(State::Trailer { length: 0 }),
-            b'\n' => Ok(State::Chunk(size)),
-            b';' | b' ' | b'\t' | b'\r' if digits > 0 => Ok(State::ChunkSize {
-                size,
-                digits,
-                length,
-                extension: true,
-            }),
-            _ if extension => Ok(State::ChunkSize {
-                size,
-                digits,
-                length,
-                extension,
-            }),
-            _ => {
-                let digit = (byte as char)
-                    .to_digit(16)
-                    .ok_or(Malformed("a chunk's size is not hexadecimal"))?;
-                if digits >= 15 {
-                    return Err(Malformed("a chunk's size is absurd"));
-                }
-                let size = size * 16 + u64::from(digit);
-                Ok(State::ChunkSize {
-                    size,
-                    digits: digits + 1,
-                    length,
-                    extension,
-                })
-            }
-        }
-    }
-
-    fn finish(&mut self, keep: bool) -> Reply {
-        let reply = Reply {
-            status: self.status,
-            keep,
-        };
-        self.state = State::Head;
-        reply
+        ));
     }
 }
 
-impl Exchange for Response {
-    fn feed(&mut self, bytes: &[u8]) -> Result<Option<Reply>, Malformed> {
-        let mut rest = bytes;
-        loop {
-            if self.state == State::Head {
-                if rest.is_empty() {
-                    return Ok(None);
-                }
-                let taken = self.take_head(rest)?;
-                rest = &rest[taken..];
-                if self.state == State::Body(0) {
-                    return Ok(Some(self.finish(self.keep && rest.is_empty())));
-                }
-                continue;
-            }
-            let (taken, over) = self.take_body(rest)?;
-            rest = &rest[taken..];
-            if over {
-                return Ok(Some(self.finish(self.keep && rest.is_empty())));
-            }
-            if rest.is_empty() {
-                return Ok(None);
-            }
+impl Dialogue for Http1 {
+    fn open(&mut self, _out: &mut Vec<u8>) {
+        self.response.reset();
+        self.under_way = false;
+    }
+
+    fn room(&self) -> Option<u32> {
+        Some(1)
+    }
+
+    #[inline]
+    fn begin(&mut self, _place: u32, out: &mut Vec<u8>) {
+        out.extend_from_slice(&self.request.wire);
+        self.under_way = true;
+        if self.moved.take().is_some() {
+            self.response.head_only = self.request.target.method == "HEAD";
         }
     }
 
-    fn end(&mut self) -> Option<Reply> {
-        (self.state == State::UntilClose).then(|| self.finish(false))
-    }
-
-    fn reset(&mut self) {
-        self.state = State::Head;
-        self.head.clear();
-    }
-}
-
-/// What the headers say about where the body ends.
-struct Framing {
-    /// None without Transfer-Encoding; otherwise whether its last coding is `chunked`.
-    chunked: Option<bool>,
-    length: Option<u64>,
-    keep: bool,
-}
-
-impl Framing {
-    fn read(headers: &[httparse::Header<'_>], version: u8) -> Result<Self, Malformed> {
-        let mut framing = Self {
-            chunked: None,
-            length: None,
-            keep: version == 1,
+    fn follow(&mut self, _place: u32, redirect: &Redirect, out: &mut Vec<u8>) {
+        let mut target = match self.moved.take() {
+            Some(target) => target,
+            None => Box::new(self.request.target.clone()),
         };
-        for header in headers {
-            // The length tells most names apart without looking at them.
-            match header.name.len() {
-                14 if header.name.eq_ignore_ascii_case("content-length") => {
-                    let length = decimal(header.value)
-                        .ok_or(Malformed("the content length is not a number"))?;
-                    if framing.length.is_some_and(|earlier| earlier != length) {
-                        return Err(Malformed("the content length is given twice and differs"));
-                    }
-                    framing.length = Some(length);
-                }
-                17 if header.name.eq_ignore_ascii_case("transfer-encoding") => {
-                    let last = header
-                        .value
-                        .rsplit(|&byte| byte == b',')
-                        .next()
-                        .unwrap_or_default();
-                    framing.chunked = Some(last.trim_ascii().eq_ignore_ascii_case(b"chunked"));
-                }
-                10 if header.name.eq_ignore_ascii_case("connection") => {
-                    for word in header.value.split(|&byte| byte == b',') {
-                        let word = word.trim_ascii();
-                        if word.eq_ignore_ascii_case(b"close") {
-                            framing.keep = false;
-                        } else if version == 0 && word.eq_ignore_ascii_case(b"keep-alive") {
-                            framing.keep = true;
-                        }
-                    }
-                }
-                _ => {}
-            }
+        if !target.redirect(redirect) {
+            return;
         }
-        Ok(framing)
+        out.extend_from_slice(&encode(&target));
+        self.response.head_only = target.method == "HEAD";
+        self.moved = Some(target);
+        self.under_way = true;
     }
-}
 
-fn decimal(text: &[u8]) -> Option<u64> {
-    let text = text.trim_ascii();
-    if text.is_empty() || text.len() > 18 {
-        return None;
+    #[inline]
+    fn feed(
+        &mut self,
+        bytes: &[u8],
+        _out: &mut Vec<u8>,
+        answers: &mut Vec<Answer>,
+    ) -> Result<(), Failure> {
+        if bytes.is_empty() {
+            return Ok(());
+        }
+        if !self.under_way {
+            // Behind a reply of this very read the reply stands and the connection ends; otherwise nobody asked.
+            return match answers.last_mut().map(|answer| &mut answer.ending) {
+                Some(Ending::Reply(reply) | Ending::Redirect(reply, _)) => {
+                    reply.keep = false;
+                    Ok(())
+                }
+                _ => Err(Malformed("bytes came that nobody asked for").into()),
+            };
+        }
+        if let Some(reply) = self.response.feed(bytes)? {
+            self.finish(reply, answers);
+        }
+        Ok(())
     }
-    text.iter().try_fold(0u64, |sum, byte| {
-        byte.is_ascii_digit()
-            .then(|| sum * 10 + u64::from(byte - b'0'))
-    })
+
+    fn end(&mut self, answers: &mut Vec<Answer>) {
+        if self.under_way
+            && let Some(reply) = self.response.end()
+        {
+            self.finish(reply, answers);
+        }
+    }
 }
 
 #[cfg(test)]

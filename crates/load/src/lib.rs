@@ -4,34 +4,55 @@
 //! besides its sockets and prints nothing; no duration comes from a wall clock; a worker never waits for a reply before it
 //! notes the intended start of the next request; it knows no mesh and no Python.
 //!
-//! Code map: [`plan`] what to do; `schedule` when requests are due; `phase` the loop that sends and receives; `pool`,
-//! `connection`, `transport`, `socket` the connections; `codec`, `http1` the protocol; `recorder`, `histogram` the account;
-//! `worker`, `border`, [`Session`] threads and how they meet; [`recording`] what comes out.
+//! Code map: [`plan`] what to do; `schedule`, `curve` when requests are due; `phase` the loop that sends and receives,
+//! `flow` the requests of one target in it; `pool`, `connection`, `transport`, `socket` the connections, `slots`, `idle` the
+//! places for requests on them; `dialogue` what a protocol must provide, `http1`, `http2`, `message` (TCP), `datagram` (UDP)
+//! those there are; `recorder`, `series`, `histogram` the account, `live` what others see of it; `worker`, `border`,
+//! [`Session`] threads and how they meet; [`recording`] what comes out.
 
 #![deny(unsafe_op_in_unsafe_fn)]
 
 mod border;
 mod clock;
-mod codec;
 mod connection;
+mod curve;
+mod datagram;
+mod dialogue;
 mod endpoint;
 mod error;
+mod flow;
+#[cfg(any(test, feature = "fuzzing"))]
+pub mod fuzzing;
 mod histogram;
 mod http1;
+mod http1_response;
+mod http2;
+mod http2_call;
+mod idle;
+mod live;
 mod merge;
-mod outstanding;
+mod message;
+mod namespace;
 mod part;
 mod phase;
 pub mod plan;
 mod poller;
 mod pool;
+mod random;
 mod reason;
 mod recorder;
 pub mod recording;
+mod redirect;
+mod request;
 mod schedule;
+mod series;
 mod session;
+mod slots;
 mod socket;
+mod steering;
+mod streams;
 mod transport;
+mod validation;
 mod wake;
 mod worker;
 
@@ -42,3 +63,4 @@ pub use plan::{Phase, SessionPlan};
 pub use reason::Reason;
 pub use recording::{PhaseRecording, Progress, SessionRecording};
 pub use session::{Session, Stopper};
+pub use steering::Steering;

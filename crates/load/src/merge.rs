@@ -52,6 +52,18 @@ fn add(recording: &mut PhaseRecording, part: WorkerPhase, origin: u64) {
     for (status, count) in outcome.tally.statuses {
         *recording.errors_by_status.entry(status).or_default() += count;
     }
+    for (status, count) in outcome.tally.grpc_statuses {
+        *recording.errors_by_grpc_status.entry(status).or_default() += count;
+    }
+    recording.datagrams.duplicates += outcome.tally.strays.duplicates;
+    recording.datagrams.reordered += outcome.tally.strays.reordered;
+    recording.datagrams.late += outcome.tally.strays.late;
+    recording.series.add(outcome.tally.series);
+    let sends = &mut recording.sends_per_ms;
+    sends.resize(sends.len().max(outcome.tally.sends.len()), 0);
+    for (sum, count) in sends.iter_mut().zip(outcome.tally.sends) {
+        *sum += count;
+    }
     // Spinning is burned on purpose and says nothing about how busy the worker was.
     recording.busy_s += outcome.cpu.saturating_sub(outcome.spun) as f64 * 1e-9;
     recording.spin_s += outcome.spun as f64 * 1e-9;

@@ -1,20 +1,20 @@
 //! What a worker is told of a phase, and what it hands back.
 
+use std::sync::Arc;
+
 use crate::clock::nanoseconds;
-use crate::plan::{Arrivals, Phase};
-use crate::pool::share;
+use crate::endpoint::Endpoint;
+use crate::flow::Flow;
+use crate::plan::{Arrivals, Phase, Pooling};
+use crate::pool::{Pool, share};
+use crate::random::SplitMix;
 use crate::recorder::Tally;
-use crate::schedule::{Constant, Poisson, Schedule, Stream};
+use crate::schedule::{Lane, Pick, Schedule, Window};
+use crate::steering::Steering;
 use crate::wake::Wake;
 
-/// The moments of a phase [ns].
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Line {
-    pub(crate) lead: u64,
-    pub(crate) begin: u64,
-    pub(crate) end: u64,
-    pub(crate) drain_end: u64,
-}
+/// Tells the draws of a mix from other streams of the same phase.
+const MIX: u64 = 0x6D69_78;
 
 /// What a worker needs from outside to take part in a phase.
 pub(crate) struct Part<'a> {
@@ -24,7 +24,10 @@ pub(crate) struct Part<'a> {
     pub(crate) start: u64,
     pub(crate) worker: u32,
     pub(crate) workers: u32,
+    /// This generator's number, and how many there are.
+    pub(crate) generator: (u32, u32),
     pub(crate) stop: &'a Wake,
+    pub(crate) steering: &'a Steering,
 }
 
 /// What one worker did in one phase.
@@ -40,42 +43,112 @@ pub(crate) struct Outcome {
     pub(crate) spun: u64,
 }
 
-impl Line {
-    pub(crate) fn new(phase: &Phase, start: u64) -> Self {
-        let lead = start + nanoseconds(phase.guard_s);
+impl Part<'_> {
+    /// Lead-in and counted window, and when the drain is given up [ns].
+    pub(crate) fn line(&self) -> (Window, u64) {
+        let phase = self.phase;
+        let lead = self.start + nanoseconds(phase.guard_s);
         let begin = lead + nanoseconds(phase.lead_in_s);
         let end = begin + nanoseconds(phase.duration_s);
-        Self {
-            lead,
-            begin,
-            end,
-            drain_end: end + nanoseconds(phase.drain_s),
+        (
+            Window { lead, begin, end },
+            end + nanoseconds(phase.drain_s),
+        )
+    }
+
+    /// This worker's share of the phase, by target.
+    pub(crate) fn flows(&self, window: Window, pool: &Pool) -> Vec<Flow> {
+        let phase = self.phase;
+        if phase.mix.is_empty() {
+            return vec![self.flow(phase.target, None, window, pool)];
+        }
+        let whole: f64 = phase.mix.iter().map(|&(_, weight)| weight).sum();
+        let seed = SplitMix::stream(phase.seed, &[self.number, MIX]).next();
+        let mut low = 0.0;
+        let mut flows = Vec::with_capacity(phase.mix.len());
+        for (position, &(target, weight)) in phase.mix.iter().enumerate() {
+            // The last part ends at 1 whatever rounding has done, so that every request has a target.
+            let last = position + 1 == phase.mix.len();
+            let high = if last { 1.0 } else { low + weight / whole };
+            let pick = Pick { seed, low, high };
+            flows.push(self.flow(target, Some(pick), window, pool));
+            low = high;
+        }
+        flows
+    }
+
+    /// Requests under way at a time in this worker's part of a closed loop.
+    pub(crate) fn in_flight(&self, flows: &[Flow], pool: &Pool) -> usize {
+        match self.phase.in_flight {
+            Some(all) => {
+                let (generator, generators) = self.generator;
+                share(share(all, generator, generators), self.worker, self.workers) as usize
+            }
+            None => {
+                let places = |flow: &Flow| {
+                    let places = pool.endpoints[flow.target].places as usize;
+                    pool.own_connections(flow.target) * places
+                };
+                flows.iter().map(places).max().unwrap_or(0)
+            }
         }
     }
-}
 
-impl Part<'_> {
-    /// This worker's share of the schedule. With fewer connections than workers only those that have one take part.
-    pub(crate) fn schedule(&self, line: Line, connections: u32) -> Schedule {
+    fn flow(&self, target: usize, pick: Option<Pick>, window: Window, pool: &Pool) -> Flow {
+        let endpoint = &pool.endpoints[target];
+        if pool.own_connections(target) == 0 {
+            return Flow::pooled(target, Schedule::nothing(window));
+        }
+        // With fewer connections than workers only those that have one take part.
+        let lanes = self.workers.min(endpoint.connections);
+        if endpoint.pooling == Pooling::Pooled {
+            let schedule = self.schedule(self.lane(self.worker, lanes), pick, window);
+            return Flow::pooled(target, schedule);
+        }
+        let slots = pool.slots(target);
+        let lanes = endpoint.connections * endpoint.places;
+        let schedules = (0..slots.len() as u32)
+            .map(|slot| self.schedule(self.pinned_lane(slot, lanes, endpoint), pick, window))
+            .collect();
+        Flow::pinned(target, slots, schedules)
+    }
+
+    fn lane(&self, number: u32, of: u32) -> Lane {
+        let (generator, generators) = self.generator;
+        Lane {
+            number: u64::from(generator) * u64::from(of) + u64::from(number),
+            of: u64::from(of) * u64::from(generators),
+        }
+    }
+
+    /// The lane of a slot of this worker: connections are dealt out to the workers in turn.
+    fn pinned_lane(&self, slot: u32, lanes: u32, endpoint: &Endpoint) -> Lane {
+        let (mine, place) = (slot / endpoint.places, slot % endpoint.places);
+        let connection = mine * self.workers + self.worker;
+        self.lane(connection * endpoint.places + place, lanes)
+    }
+
+    fn schedule(&self, lane: Lane, pick: Option<Pick>, window: Window) -> Schedule {
         let phase = self.phase;
-        let workers = self.workers.min(connections);
-        let mine = share(connections, self.worker, self.workers) > 0;
-        let Line {
-            lead, begin, end, ..
-        } = line;
+        let quantum = nanoseconds(phase.quantum_s);
         match (phase.arrivals, phase.rate) {
-            (Arrivals::Constant, Some(rate)) if mine => {
-                Schedule::Constant(Constant::new(rate, lead, begin, end, self.worker, workers))
+            (Arrivals::Constant, Some(rate)) => {
+                Schedule::constant(rate, phase.rate_end, window, lane, pick, quantum)
             }
-            (Arrivals::Poisson, Some(rate)) if mine => {
-                let stream = Stream {
-                    seed: phase.seed,
-                    phase: self.number,
-                    worker: self.worker,
-                };
-                Schedule::Poisson(Poisson::new(rate, lead, end, stream, workers))
+            (Arrivals::Poisson, Some(rate)) => {
+                let mut numbers = vec![self.number, lane.number];
+                // Every target of a mix has a stream of its own: their superposition is a Poisson process again.
+                numbers.extend(pick.map(|pick| pick.low.to_bits()));
+                let random = SplitMix::stream(phase.seed, &numbers);
+                let share = pick.map_or(1.0, |pick| pick.weight()) / lane.of as f64;
+                Schedule::poisson(rate, phase.rate_end, window, share, random, quantum)
             }
-            _ => Schedule::None,
+            (Arrivals::Trace, _) => {
+                let times: Arc<[u64]> = phase.trace_s.iter().copied().map(nanoseconds).collect();
+                Schedule::trace(times, window, lane, pick, quantum)
+            }
+            (Arrivals::Closed, _) => Schedule::closed(window),
+            _ => Schedule::nothing(window),
         }
     }
 }

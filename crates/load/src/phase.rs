@@ -2,19 +2,21 @@
 //!
 //! Time line: start → guard → lead-in → counted window → drain. *Invariants*: the intended start of a request never
 //! depends on a reply (open loop); a request that became due ends in exactly one of ok, error, timeout, unanswered and not
-//! sent; when the phase ends no connection of it still expects a reply.
+//! sent; when the phase ends no slot still expects a reply.
 
 use crate::LoadError;
 use crate::clock;
-use crate::codec::Reply;
-use crate::connection::Request;
-use crate::outstanding::Outstanding;
-use crate::part::{Line, Outcome, Part};
+use crate::dialogue::Strays;
+use crate::flow::Flow;
+use crate::part::{Outcome, Part};
 use crate::plan::Arrivals;
 use crate::pool::{Event, Pool};
-use crate::reason::{Failure, Reason};
+use crate::random::SplitMix;
 use crate::recorder::Recorder;
-use crate::schedule::Schedule;
+use crate::schedule::Window;
+use crate::slots::SlotList;
+
+mod ends;
 
 /// The longest time between two looks at the stop flag; a raised flag also wakes the worker at once.
 const LOOK_NS: u64 = 50_000_000;
@@ -23,12 +25,19 @@ pub(crate) struct PhaseLoop<'a> {
     part: Part<'a>,
     pool: &'a mut Pool,
     recorder: &'a mut Recorder,
-    outstanding: &'a mut Outstanding,
-    schedule: Schedule,
-    line: Line,
+    /// By target: slots that wait for a reply, in the order their requests were sent. All requests to a target have the
+    /// same timeout, so the first is the first to expire.
+    outstanding: &'a mut [SlotList],
+    flows: Vec<Flow>,
+    /// By target: the flow that it belongs to.
+    flow_of: Vec<usize>,
+    window: Window,
+    drain_end: u64,
     closed: bool,
-    target: usize,
-    timeout: u64,
+    think: u64,
+    /// Draws the flow of the next request of a closed loop over a mix.
+    draws: SplitMix,
+    steered: u64,
     last_done: u64,
 }
 
@@ -37,51 +46,85 @@ impl<'a> PhaseLoop<'a> {
         part: Part<'a>,
         pool: &'a mut Pool,
         recorder: &'a mut Recorder,
-        outstanding: &'a mut Outstanding,
+        outstanding: &'a mut [SlotList],
     ) -> Self {
         let phase = part.phase;
-        let line = Line::new(phase, part.start);
-        let endpoint = &pool.endpoints[phase.target];
-        let schedule = part.schedule(line, endpoint.connections);
-        let timeout = endpoint.timeout;
-        Self {
-            closed: phase.arrivals == Arrivals::Closed,
-            target: phase.target,
-            last_done: line.end,
+        let (window, drain_end) = part.line();
+        let flows = part.flows(window, pool);
+        let mut flow_of = vec![usize::MAX; pool.endpoints.len()];
+        for (position, flow) in flows.iter().enumerate() {
+            flow_of[flow.target] = position;
+        }
+        let closed = phase.arrivals == Arrivals::Closed;
+        let mut phase_loop = Self {
+            think: clock::nanoseconds(phase.think_s),
+            draws: SplitMix::stream(phase.seed, &[part.number, u64::from(part.worker)]),
+            steered: part.steering.version(),
+            last_done: window.end,
+            flow_of,
+            closed,
             part,
             pool,
             recorder,
             outstanding,
-            schedule,
-            line,
-            timeout,
+            flows,
+            window,
+            drain_end,
+        };
+        if closed {
+            phase_loop.fill_loop();
         }
+        phase_loop
+    }
+
+    /// Put into a closed loop what is to be under way in it.
+    fn fill_loop(&mut self) {
+        if self.flows.len() == 1 && self.flows[0].fill_pinned(self.window.lead) {
+            return;
+        }
+        for _ in 0..self.part.in_flight(&self.flows, self.pool) {
+            let flow = self.drawn_flow();
+            self.flows[flow].follow(None, self.window.lead);
+        }
+    }
+
+    fn drawn_flow(&mut self) -> usize {
+        let mix = &self.part.phase.mix;
+        if self.flows.len() == 1 {
+            return 0;
+        }
+        let whole: f64 = mix.iter().map(|&(_, weight)| weight).sum();
+        let mut draw = self.draws.unit() * whole;
+        mix.iter()
+            .position(|&(_, weight)| {
+                draw -= weight;
+                draw < 0.0
+            })
+            .unwrap_or(mix.len() - 1)
     }
 
     /// Run to the end of the drain or until stopped. `at_begin` is called once when the counted window begins.
     pub(crate) fn run(mut self, mut at_begin: impl FnMut()) -> Result<Outcome, LoadError> {
-        self.idle_until(self.line.lead)?;
+        self.idle_until(self.window.lead)?;
         let (mut cpu, mut begun) = (clock::thread_cpu(), false);
         self.pool.poller.take_spun();
         let finished = loop {
             if self.part.stop.raised() {
                 break false;
             }
-            self.send_due();
+            self.steer();
+            self.send_due()?;
             let now = clock::now();
-            if !begun && now >= self.line.begin {
+            if !begun && now >= self.window.begin {
                 begun = true;
                 at_begin();
                 cpu = clock::thread_cpu();
                 self.pool.poller.take_spun();
             }
-            if now >= self.line.end
-                && self.schedule.peek().is_none()
-                && self.outstanding.first().is_none()
-            {
+            if now >= self.window.end && self.done() {
                 break true;
             }
-            if now >= self.line.drain_end {
+            if now >= self.drain_end {
                 break true;
             }
             self.expire(now);
@@ -110,28 +153,53 @@ impl<'a> PhaseLoop<'a> {
         }
     }
 
+    fn done(&self) -> bool {
+        let idle = |flow: &Flow| self.outstanding[flow.target].first().is_none() && flow.over();
+        self.flows.iter().all(idle)
+    }
+
+    #[inline]
+    fn steer(&mut self) {
+        if let Some((version, moment, rate)) = self.part.steering.after(self.steered) {
+            self.steered = version;
+            if !self.closed {
+                self.flows
+                    .iter_mut()
+                    .for_each(|flow| flow.steer(moment, rate));
+            }
+        }
+    }
+
     /// When the loop must look again though nothing is ready, and whether that is a request that is due.
     #[inline]
-    fn next_moment(&self, now: u64, begun: bool) -> (u64, bool) {
-        let mut until = now + LOOK_NS;
+    fn next_moment(&mut self, now: u64, begun: bool) -> (u64, bool) {
         let border = if !begun {
-            self.line.begin
-        } else if now < self.line.end {
-            self.line.end
+            self.window.begin
+        } else if now < self.window.end {
+            self.window.end
         } else {
-            self.line.drain_end
+            self.drain_end
         };
-        until = until.min(border).min(self.pool.next_housekeeping(now));
-        if let Some(first) = self.outstanding.first() {
-            until = until.min(self.pool.connections[first as usize].request.sent + self.timeout);
+        let mut until = (now + LOOK_NS)
+            .min(border)
+            .min(self.pool.next_housekeeping(now));
+        let mut precise = false;
+        for flow in &mut self.flows {
+            flow.collect(self.pool, now);
+            if let Some(first) = self.outstanding[flow.target].first() {
+                let sent = self.pool.requests[first as usize].sent;
+                let limit = sent + self.pool.endpoints[flow.target].timeout;
+                if limit < until {
+                    (until, precise) = (limit, false);
+                }
+            }
+            if let Some(due) = flow.peek(self.pool)
+                && due <= until
+            {
+                (until, precise) = (due, true);
+            }
         }
-        if self.pool.has_idle(self.target)
-            && let Some(due) = self.schedule.peek()
-            && due <= until
-        {
-            return (due, true);
-        }
-        (until, false)
+        (until, precise)
     }
 
     fn take_events(&mut self, until: u64, precise: bool) -> Result<(), LoadError> {
@@ -143,205 +211,186 @@ impl<'a> PhaseLoop<'a> {
         let mut position = 0;
         while let Some(event) = self.pool.next_event(&mut position) {
             match event {
-                Event::Reply(connection, reply) => self.reply(connection, reply),
+                Event::Answer(slot, answer) => self.answer(slot, answer)?,
+                Event::Carried(slot) => self.carried(slot)?,
                 Event::Broken {
                     connection,
-                    busy,
                     failure,
-                } => self.broken(connection, busy, failure)?,
+                } => self.broken(connection, failure)?,
                 Event::NotOpened {
                     connection,
                     failure,
                 } => self.not_opened(connection, &failure),
             }
         }
-        Ok(())
+        self.flush_gathered()
     }
 
-    /// Send every request that is due and has an idle connection.
+    /// Send every request that is due and has an idle slot.
     #[inline]
-    fn send_due(&mut self) {
-        if self.closed {
-            while self.pool.has_idle(self.target) && clock::now() < self.line.end {
-                if let Some(connection) = self.pool.take_idle(self.target) {
-                    self.send_closed(connection);
-                }
+    fn send_due(&mut self) -> Result<(), LoadError> {
+        for position in 0..self.flows.len() {
+            let now = clock::now();
+            self.flows[position].collect(self.pool, now);
+            while let Some((slot, due)) = self.flows[position].take(self.pool, clock::now()) {
+                self.send(slot, due)?;
             }
-            return;
+            if self.flows[position].starved(self.pool, now) {
+                self.pool.grow(self.flows[position].target);
+            }
         }
-        while self.pool.has_idle(self.target)
-            && let Some(due) = self.schedule.peek()
-            && due <= clock::now()
-            && let Some(connection) = self.pool.take_idle(self.target)
-        {
-            self.schedule.advance();
-            self.send(connection, due);
+        self.flush_gathered()
+    }
+
+    /// Send the request that is due at `due` [ns]; in a closed loop the intended start is the send itself.
+    #[inline]
+    fn send(&mut self, slot: u32, due: u64) -> Result<(), LoadError> {
+        let sent = clock::now();
+        let due = if self.closed { sent } else { due };
+        let request = &mut self.pool.requests[slot as usize];
+        request.due = due;
+        request.sent = sent;
+        request.counted = due >= self.window.begin;
+        request.under_way = true;
+        request.hops = 0;
+        request.bytes_out = 0;
+        let connection = request.connection as usize;
+        let target = self.pool.connections[connection].target as usize;
+        let endpoint = &self.pool.endpoints[target];
+        if endpoint.on_demand() {
+            return self.open_for(slot);
         }
-    }
-
-    #[inline]
-    fn send(&mut self, connection: u32, due: u64) {
-        let sent = clock::now();
-        self.write(connection, due, sent);
-    }
-
-    /// In a closed loop the intended start is the send itself.
-    #[inline]
-    fn send_closed(&mut self, connection: u32) {
-        let sent = clock::now();
-        self.write(connection, sent, sent);
-    }
-
-    #[inline]
-    fn write(&mut self, connection: u32, due: u64, sent: u64) {
-        let counted = due >= self.line.begin;
-        let entry = &mut self.pool.connections[connection as usize];
-        self.recorder.offered(counted);
-        match entry.send(due, sent, counted) {
-            Ok(()) => {
-                self.recorder.sent(&entry.request, entry.free_since);
-                self.outstanding.push(connection);
+        let gathers = endpoint.speech.gathers();
+        let bytes = self.pool.begin(slot);
+        if gathers {
+            self.pool.requests[slot as usize].bytes_out = bytes;
+            self.pool.gather(slot);
+            return Ok(());
+        }
+        self.recorder.offered(&self.pool.requests[slot as usize]);
+        match self.pool.flush(connection as u32) {
+            Ok(bytes) => {
+                let request = &mut self.pool.requests[slot as usize];
+                request.bytes_out = bytes;
+                self.recorder.sent(request);
+                self.outstanding[target].push(slot);
+                Ok(())
             }
             Err(failure) => {
-                self.recorder.broken(&entry.request, sent, failure.reason);
-                self.last_done = self.last_done.max(sent);
-                self.pool.reopen(connection);
+                self.lost(slot, failure.reason);
+                self.broken(connection as u32, failure)
             }
         }
     }
 
-    #[inline]
-    fn reply(&mut self, connection: u32, reply: Reply) {
-        let now = clock::now();
-        self.outstanding.remove(connection);
-        self.last_done = self.last_done.max(now);
-        let entry = &mut self.pool.connections[connection as usize];
-        if reply.ok() {
-            self.recorder.ok(&entry.request, now);
-        } else {
-            self.recorder.status(&entry.request, now, reply.status);
+    /// Begin to open the connection that a request has for itself.
+    fn open_for(&mut self, slot: u32) -> Result<(), LoadError> {
+        self.recorder.offered(&self.pool.requests[slot as usize]);
+        let target = self.target_of(slot);
+        self.outstanding[target].push(slot);
+        if let Err(failure) = self.pool.open_for(slot) {
+            self.lost(slot, failure.reason);
+            self.pool.give_back(slot);
         }
-        if !reply.keep {
-            self.pool.reopen(connection);
-            return;
-        }
-        entry.free_since = now;
-        // A backlog is served at once on the connection that came free; otherwise the connection queues up as idle.
-        if self.closed {
-            if now < self.line.end {
-                return self.send_closed(connection);
-            }
-        } else if !self.pool.has_idle(self.target)
-            && let Some(due) = self.schedule.peek()
-            && due <= now
-        {
-            self.schedule.advance();
-            return self.send(connection, due);
-        }
-        self.pool.give_idle(connection);
-    }
-
-    fn broken(&mut self, connection: u32, busy: bool, failure: Failure) -> Result<(), LoadError> {
-        let target = self.pool.connections[connection as usize].target as usize;
-        if !self.pool.spoke[target] && self.hopeless(target, &failure) {
-            return Err(self.pool.endpoints[target].unusable(as_handshake(failure)));
-        }
-        if busy {
-            let now = clock::now();
-            self.outstanding.remove(connection);
-            self.last_done = self.last_done.max(now);
-            self.recorder.broken(
-                &self.pool.connections[connection as usize].request,
-                now,
-                failure.reason,
-            );
-        }
-        self.pool.reopen(connection);
         Ok(())
     }
 
-    /// Whether a failure before the first reply ever says that there will be none: another protocol, or a server that
-    /// takes back a handshake because it refuses our certificate (in TLS 1.3 it does so after our side has finished).
-    fn hopeless(&self, target: usize, failure: &Failure) -> bool {
-        match failure.reason {
-            Reason::Malformed | Reason::Tls => true,
-            Reason::Closed | Reason::Reset => self.pool.endpoints[target]
-                .tls
-                .as_ref()
-                .is_some_and(|tls| tls.with_certificate),
-            _ => false,
+    /// The connection that a request has for itself is open: the request goes out.
+    fn carried(&mut self, slot: u32) -> Result<(), LoadError> {
+        if !self.pool.requests[slot as usize].under_way {
+            return Ok(());
         }
-    }
-
-    /// A connection could not be opened. When a request was waiting for a connection, this attempt was made for it and
-    /// it fails with the attempt, as it would in any client that connects when it has something to send.
-    fn not_opened(&mut self, connection: u32, failure: &Failure) {
-        let entry = &self.pool.connections[connection as usize];
-        if entry.target as usize != self.target || self.pool.has_idle(self.target) {
-            return;
-        }
-        let now = clock::now();
-        let due = if self.closed {
-            let due = entry.opening_since.max(self.line.lead);
-            (now >= self.line.lead && due < self.line.end).then_some(due)
-        } else {
-            self.schedule.peek().filter(|&due| due <= now)
-        };
-        let Some(due) = due else { return };
-        self.schedule.advance();
-        let counted = due >= self.line.begin;
-        self.recorder.offered(counted);
-        let request = Request {
-            due,
-            sent: now,
-            counted,
-            bytes_out: 0,
-            bytes_in: 0,
-        };
-        self.recorder.broken(&request, now, failure.reason);
-        self.last_done = self.last_done.max(now);
-    }
-
-    /// Give up requests whose time is over. Their connections may still bring the late reply, so they are closed.
-    #[inline]
-    fn expire(&mut self, now: u64) {
-        while let Some(connection) = self.outstanding.first() {
-            let request = self.pool.connections[connection as usize].request;
-            let limit = request.sent + self.timeout;
-            if limit > now {
-                return;
+        self.pool.begin(slot);
+        let connection = self.pool.connection_of(slot);
+        match self.pool.flush(connection) {
+            Ok(bytes) => {
+                let request = &mut self.pool.requests[slot as usize];
+                request.bytes_out = bytes;
+                self.recorder.sent(request);
+                Ok(())
             }
-            self.outstanding.remove(connection);
-            self.recorder.timeout(&request, limit);
-            self.last_done = self.last_done.max(now);
-            self.pool.reopen(connection);
+            Err(failure) => self.broken(connection, failure),
         }
+    }
+
+    /// Send the requests that were gathered in this turn: one write for all those of a connection.
+    #[inline]
+    fn flush_gathered(&mut self) -> Result<(), LoadError> {
+        while let Some((connection, unsent)) = self.pool.next_gathered() {
+            let sent = clock::now();
+            let target = self.pool.connections[connection as usize].target as usize;
+            for &slot in &unsent {
+                let request = &mut self.pool.requests[slot as usize];
+                request.sent = sent;
+                if self.closed {
+                    request.due = sent;
+                    request.counted = sent >= self.window.begin;
+                }
+                self.recorder.offered(request);
+            }
+            match self.pool.flush(connection) {
+                Ok(_) => {
+                    for &slot in &unsent {
+                        self.recorder.sent(&self.pool.requests[slot as usize]);
+                        self.outstanding[target].push(slot);
+                    }
+                    self.pool.put_back(connection, unsent);
+                }
+                Err(failure) => {
+                    for &slot in &unsent {
+                        self.lost(slot, failure.reason);
+                    }
+                    self.pool.put_back(connection, unsent);
+                    self.broken(connection, failure)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    #[inline]
+    fn target_of(&self, slot: u32) -> usize {
+        let connection = self.pool.connection_of(slot);
+        self.pool.connections[connection as usize].target as usize
     }
 
     fn finish(mut self, finished: bool, cpu: u64, spun: u64) -> Outcome {
         let now = clock::now();
-        let Line {
+        let Window {
             mut begin, mut end, ..
-        } = self.line;
+        } = self.window;
         if !finished {
             // Stopped: the window ends here, and what would have become due later never did.
             (begin, end) = (begin.min(now), end.min(now));
-            self.schedule.cut(now);
         }
         let mut drained = true;
-        while let Some(connection) = self.outstanding.first() {
-            drained = false;
-            self.outstanding.remove(connection);
-            self.recorder
-                .unanswered(&self.pool.connections[connection as usize].request);
-            // A reply that still comes must not be taken for that of the next phase.
-            self.pool.reopen(connection);
+        let mut strays = Strays::default();
+        for position in 0..self.flows.len() {
+            if !finished {
+                self.flows[position].cut(now);
+            }
+            let target = self.flows[position].target;
+            while let Some(slot) = self.outstanding[target].first() {
+                drained = false;
+                self.outstanding[target].remove(slot);
+                let request = &mut self.pool.requests[slot as usize];
+                request.under_way = false;
+                self.recorder.unanswered(request, now);
+                // A reply that still comes must not be taken for that of the next phase.
+                self.give_up(slot, target, now);
+            }
+            let border = self.window.begin;
+            let recorder = &mut *self.recorder;
+            self.flows[position].rest(self.pool, |due| {
+                drained = false;
+                recorder.not_sent(due, due >= border, now);
+            });
+            strays.add(self.pool.take_strays(target));
         }
-        let (lead_in, counted) = self.schedule.count_rest(self.line.begin);
-        drained &= lead_in + counted == 0;
-        self.recorder.not_sent(lead_in, counted);
+        let mut tally = self.recorder.take(end);
+        tally.strays = strays;
         Outcome {
-            tally: self.recorder.take(),
+            tally,
             begin,
             end,
             drained_at: if drained && finished {
@@ -354,15 +403,5 @@ impl<'a> PhaseLoop<'a> {
             cpu,
             spun,
         }
-    }
-}
-
-fn as_handshake(failure: Failure) -> Failure {
-    match failure.reason {
-        Reason::Closed | Reason::Reset => Failure::new(
-            Reason::Tls,
-            "the server ended the connection before its first reply; it may have refused our certificate",
-        ),
-        _ => failure,
     }
 }

@@ -10,7 +10,7 @@ use std::path::PathBuf;
 use meshperf_tls::ClientSettings;
 use serde::Deserialize;
 
-use crate::LoadError;
+use crate::redirect::Redirect;
 
 /// When the next request is due.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
@@ -36,6 +36,25 @@ pub enum Protocol {
     Tcp,
     #[serde(rename = "udp")]
     Udp,
+}
+
+impl Protocol {
+    /// As people call it.
+    pub(crate) fn title(self) -> &'static str {
+        match self {
+            Self::Http1_0 => "HTTP/1.0",
+            Self::Http1 => "HTTP/1.1",
+            Self::Http2 => "HTTP/2",
+            Self::Grpc => "gRPC over HTTP/2",
+            Self::Tcp => "the expected messages over TCP",
+            Self::Udp => "UDP echo",
+        }
+    }
+
+    /// Whether a connection carries several requests at a time.
+    pub(crate) fn has_streams(self) -> bool {
+        matches!(self, Self::Http2 | Self::Grpc | Self::Udp)
+    }
 }
 
 /// Who a due request belongs to.
@@ -176,64 +195,6 @@ pub struct SessionPlan {
     pub share: (u32, u32),
 }
 
-/// The longest time a plan may name [s]: beyond the histograms' range nothing could be told apart.
-const LONGEST_S: f64 = 1e6;
-
-fn refuse<T>(text: String) -> Result<T, LoadError> {
-    Err(LoadError::Plan(text))
-}
-
-fn time(what: &str, value: f64, least: f64) -> Result<(), LoadError> {
-    if value.is_finite() && value >= least && value <= LONGEST_S {
-        return Ok(());
-    }
-    refuse(format!(
-        "{what} must lie in [{least}, {LONGEST_S}] s, found {value}"
-    ))
-}
-
-impl SessionPlan {
-    /// Checks what the types cannot say.
-    pub fn validate(&self) -> Result<(), LoadError> {
-        if self.targets.is_empty() {
-            return refuse("a session needs at least one target".into());
-        }
-        if !(1..=256).contains(&self.workers) {
-            return refuse(format!(
-                "workers must lie in [1, 256], found {}",
-                self.workers
-            ));
-        }
-        time("connect_timeout_s", self.connect_timeout_s, 1e-3)?;
-        if let Some((name, pid)) = self.clocks.iter().find(|&(_, &pid)| pid <= 0) {
-            return refuse(format!("clock `{name}` names no process: {pid}"));
-        }
-        self.targets.iter().try_for_each(Target::validate)
-    }
-
-    pub(crate) fn validate_phase(&self, phase: &Phase) -> Result<(), LoadError> {
-        if phase.target >= self.targets.len() {
-            return refuse(format!(
-                "a phase names target {}, there are {}",
-                phase.target,
-                self.targets.len()
-            ));
-        }
-        time("duration_s", phase.duration_s, 0.0)?;
-        time("lead_in_s", phase.lead_in_s, 0.0)?;
-        time("guard_s", phase.guard_s, 0.0)?;
-        time("drain_s", phase.drain_s, 0.0)?;
-        match (phase.arrivals, phase.rate) {
-            (Arrivals::Closed, Some(_)) => refuse("a closed loop has no rate".into()),
-            (Arrivals::Closed, None) => Ok(()),
-            (_, Some(rate)) if rate.is_finite() && rate > 0.0 && rate <= 1e9 => Ok(()),
-            (_, rate) => refuse(format!(
-                "an open loop needs a rate in (0, 1e9] 1/s, found {rate:?}"
-            )),
-        }
-    }
-}
-
 impl Phase {
     /// A closed loop on the first target, for `duration_s`, without lead-in or guard.
     pub fn closed(duration_s: f64) -> Self {
@@ -304,50 +265,30 @@ impl Target {
         }
     }
 
-    fn validate(&self) -> Result<(), LoadError> {
-        let name = &self.name;
-        if !(1..=100_000).contains(&self.connections) {
-            return refuse(format!(
-                "target `{name}`: connections must lie in [1, 100000], found {}",
-                self.connections
-            ));
-        }
-        time("timeout_s", self.timeout_s, 1e-6)?;
-        let token =
-            |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_graphic());
-        if !token(&self.method) || !token(&self.path) {
-            return refuse(format!(
-                "target `{name}`: method and path must be visible ASCII without spaces"
-            ));
-        }
-        let line = |text: &str| !text.bytes().any(|byte| matches!(byte, b'\r' | b'\n' | 0));
-        if !line(&self.host)
-            || self
-                .headers
-                .iter()
-                .any(|(key, value)| !token(key) || key.contains(':') || !line(value))
-        {
-            return refuse(format!(
-                "target `{name}`: a header holds a character that would break the request"
-            ));
-        }
-        if self
-            .body
-            .chars()
-            .any(|character| u32::from(character) > 0xFF)
-        {
-            return refuse(format!(
-                "target `{name}`: the body must be Latin-1 text, one character a byte"
-            ));
-        }
-        Ok(())
-    }
-
     /// The body's bytes.
     pub(crate) fn body_bytes(&self) -> Vec<u8> {
-        self.body
-            .chars()
-            .map(|character| u32::from(character) as u8)
-            .collect()
+        latin1(&self.body)
     }
+
+    /// Turn into the request that a redirect asks for; false when it is not to be followed.
+    pub(crate) fn redirect(&mut self, redirect: &Redirect) -> bool {
+        let Redirect::To { path, as_get } = redirect else {
+            return false;
+        };
+        self.path.clone_from(path);
+        if *as_get {
+            self.method = "GET".to_owned();
+            self.body.clear();
+            self.headers
+                .retain(|(name, _)| !name.to_ascii_lowercase().starts_with("content-"));
+        }
+        true
+    }
+}
+
+/// Bytes that were written as text, one character a byte.
+pub(crate) fn latin1(text: &str) -> Vec<u8> {
+    text.chars()
+        .map(|character| u32::from(character) as u8)
+        .collect()
 }

@@ -24,12 +24,14 @@ pub enum Reason {
     Tls,
     /// What came back is not the protocol.
     Malformed,
+    /// A redirect led elsewhere, or to too many others.
+    Redirect,
     /// Any other failure of the socket.
     Io,
 }
 
 impl Reason {
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Refused,
         Self::ConnectTimeout,
         Self::Unreachable,
@@ -39,6 +41,7 @@ impl Reason {
         Self::Timeout,
         Self::Tls,
         Self::Malformed,
+        Self::Redirect,
         Self::Io,
     ];
 
@@ -53,6 +56,7 @@ impl Reason {
             Self::Timeout => "timeout",
             Self::Tls => "tls",
             Self::Malformed => "malformed",
+            Self::Redirect => "redirect",
             Self::Io => "io",
         }
     }

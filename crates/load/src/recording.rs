@@ -49,6 +49,11 @@ pub struct PhaseRecording {
     pub histograms: Histograms,
     pub errors_by_reason: BTreeMap<&'static str, u64>,
     pub errors_by_status: BTreeMap<u16, u64>,
+    pub errors_by_grpc_status: BTreeMap<u16, u64>,
+    pub datagrams: Datagrams,
+    pub series: Series,
+    /// Requests sent in each millisecond of the counted window, of its first 65,536 ms at most.
+    pub sends_per_ms: Vec<u32>,
     pub cpu_begin_s: BTreeMap<String, f64>,
     pub cpu_drained_s: BTreeMap<String, f64>,
     pub busy_s: f64,
@@ -65,6 +70,32 @@ pub struct Histograms {
     pub lead_in: Sparse,
     pub pacing_error: Sparse,
     pub client_delay: Sparse,
+    pub late_read: Sparse,
+    pub censored: Sparse,
+}
+
+/// What was seen of datagrams beside their counts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Datagrams {
+    pub duplicates: u64,
+    pub reordered: u64,
+    pub late: u64,
+}
+
+/// A phase's counted window in equal intervals.
+#[derive(Clone, Debug, Default)]
+pub struct Series {
+    pub interval_s: f64,
+    pub intervals: Vec<Interval>,
+}
+
+/// The requests that were due in one interval, whenever they ended.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Interval {
+    pub offered: u64,
+    pub ok: u64,
+    pub failed: u64,
+    pub response: Sparse,
 }
 
 impl Histograms {
@@ -75,6 +106,8 @@ impl Histograms {
         self.lead_in.add(&other.lead_in);
         self.pacing_error.add(&other.pacing_error);
         self.client_delay.add(&other.client_delay);
+        self.late_read.add(&other.late_read);
+        self.censored.add(&other.censored);
     }
 }
 
@@ -87,6 +120,7 @@ pub struct SessionRecording {
     pub interrupted: bool,
     pub origin_unix_s: f64,
     pub wait: &'static str,
+    pub receive_clock: &'static str,
     pub workers: u32,
     pub worker_tids: Vec<i32>,
 }

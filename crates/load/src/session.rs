@@ -15,10 +15,11 @@ use crate::LoadError;
 use crate::border::Border;
 use crate::clock;
 use crate::endpoint::{ConnectionFacts, Endpoint};
+use crate::live::Live;
 use crate::merge::merge;
-use crate::plan::{Phase, SessionPlan};
-use crate::recorder::Live;
+use crate::plan::{Arrivals, Phase, ReceiveClock, SessionPlan};
 use crate::recording::{Progress, SessionRecording};
+use crate::steering::Steering;
 use crate::wake::Wake;
 use crate::worker::{Job, Station, Worker, WorkerPhase};
 
@@ -58,6 +59,7 @@ pub struct Session {
     hands: Vec<Hand>,
     reports: Receiver<Report>,
     stopper: Stopper,
+    steering: Steering,
     running: Option<Running>,
     facts: Vec<Vec<ConnectionFacts>>,
     tids: Vec<i32>,
@@ -71,10 +73,11 @@ impl Session {
     /// Open all connections of all targets. `go_on` is asked every 20 ms; false gives up with `Stopped`.
     pub fn open(plan: SessionPlan, mut go_on: impl FnMut() -> bool) -> Result<Self, LoadError> {
         plan.validate()?;
+        let stamped = plan.receive_clock != ReceiveClock::User;
         let endpoints: Arc<[Endpoint]> = plan
             .targets
             .iter()
-            .map(Endpoint::new)
+            .map(|target| Endpoint::new(target, stamped))
             .collect::<Result<_, _>>()?;
         let plan = Arc::new(plan);
         let (origin, origin_unix_s) = (clock::now(), clock::unix_seconds());
@@ -88,6 +91,7 @@ impl Session {
         let (sender, reports) = channel();
         let mut session = Self {
             stopper: Stopper(wakes.clone().into()),
+            steering: Steering::default(),
             hands: Vec::new(),
             reports,
             running: None,
@@ -107,6 +111,8 @@ impl Session {
                 index: index as u32,
                 wake: wake.clone(),
                 live: live.clone(),
+                steering: session.steering.clone(),
+                stamped,
             };
             session
                 .hands
@@ -140,6 +146,35 @@ impl Session {
         self.stopper.clone()
     }
 
+    /// Change the offered rate [1/s] of the phase under way, until it ends.
+    pub fn set_rate(&self, rate: f64) -> Result<(), LoadError> {
+        let Some(running) = &self.running else {
+            return Err(LoadError::Plan(
+                "no run is under way in this session".into(),
+            ));
+        };
+        if !(rate.is_finite() && rate > 0.0 && rate <= 1e9) {
+            return Err(LoadError::Plan(format!(
+                "a rate must lie in (0, 1e9] 1/s, found {rate}"
+            )));
+        }
+        let phase = self.progress().phase;
+        match running.job.phases.get(phase).map(|phase| phase.arrivals) {
+            Some(Arrivals::Constant | Arrivals::Poisson) => {
+                self.steering.set_rate(rate);
+                Ok(())
+            }
+            _ => Err(LoadError::Plan(
+                "only constant and Poisson arrivals have a rate that can be changed".into(),
+            )),
+        }
+    }
+
+    /// Changes the rate of open loops from any thread, without the checks of `set_rate`.
+    pub fn steering(&self) -> Steering {
+        self.steering.clone()
+    }
+
     pub fn is_running(&self) -> bool {
         self.running.is_some()
     }
@@ -166,6 +201,10 @@ impl Session {
         let border = Border::new(self.plan.workers);
         let job = Arc::new(Job {
             first: self.phases_run,
+            starts: phases
+                .iter()
+                .map(|phase| phase.start_unix_s.map(clock::monotonic_at))
+                .collect(),
             phases,
             border,
         });
@@ -271,6 +310,10 @@ impl Session {
             connections: self.connection_facts(),
             origin_unix_s: self.origin_unix_s,
             wait: self.plan.wait.name(),
+            receive_clock: match self.plan.receive_clock {
+                ReceiveClock::User => "user",
+                ReceiveClock::Auto | ReceiveClock::Kernel => "kernel",
+            },
             workers: self.plan.workers,
             worker_tids: self.tids.clone(),
         })

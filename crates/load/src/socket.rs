@@ -1,4 +1,4 @@
-//! Non-blocking TCP sockets.
+//! Non-blocking sockets, of streams and of datagrams, and the kernel's times of arrival.
 
 use std::io;
 use std::mem::size_of;
@@ -7,33 +7,61 @@ use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 
 use libc::{c_int, c_void, sockaddr_in, sockaddr_in6, socklen_t};
 
+use crate::namespace::Namespace;
+
 pub(crate) struct Socket(OwnedFd);
+
+/// What a socket is to be like.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Manner<'a> {
+    pub(crate) source: Option<IpAddr>,
+    pub(crate) datagrams: bool,
+    /// Ask the kernel for times of arrival.
+    pub(crate) stamped: bool,
+    pub(crate) namespace: Option<&'a Namespace>,
+}
+
+/// Room for one control message with three times.
+const CONTROL: usize = 128;
 
 impl Socket {
     /// Begin to connect. The outcome shows when the socket becomes writable (`outcome`).
-    pub(crate) fn connect(address: SocketAddr, source: Option<IpAddr>) -> io::Result<Self> {
+    pub(crate) fn connect(address: SocketAddr, manner: Manner<'_>) -> io::Result<Self> {
         let family = if address.is_ipv4() {
             libc::AF_INET
         } else {
             libc::AF_INET6
         };
-        // SAFETY: no pointers; the descriptor returned is ours alone.
-        let socket = unsafe {
-            let fd = libc::socket(
-                family,
-                libc::SOCK_STREAM | libc::SOCK_NONBLOCK | libc::SOCK_CLOEXEC,
-                0,
-            );
-            if fd < 0 {
-                return Err(io::Error::last_os_error());
-            }
-            Self(OwnedFd::from_raw_fd(fd))
+        let kind = if manner.datagrams {
+            libc::SOCK_DGRAM
+        } else {
+            libc::SOCK_STREAM
         };
-        // Requests are whole in one write; waiting for more to send would only delay them.
-        socket.set(libc::IPPROTO_TCP, libc::TCP_NODELAY)?;
-        if let Some(source) = source {
+        let create = || {
+            // SAFETY: no pointers; the descriptor returned is ours alone.
+            unsafe {
+                let fd = libc::socket(family, kind | libc::SOCK_NONBLOCK | libc::SOCK_CLOEXEC, 0);
+                if fd < 0 {
+                    return Err(io::Error::last_os_error());
+                }
+                Ok(Self(OwnedFd::from_raw_fd(fd)))
+            }
+        };
+        let socket = match manner.namespace {
+            Some(namespace) => namespace.inside(create)?,
+            None => create()?,
+        };
+        if !manner.datagrams {
+            // Requests are whole in one write; waiting for more to send would only delay them.
+            socket.set(libc::IPPROTO_TCP, libc::TCP_NODELAY, 1)?;
+        }
+        if manner.stamped {
+            let flags = libc::SOF_TIMESTAMPING_RX_SOFTWARE | libc::SOF_TIMESTAMPING_SOFTWARE;
+            socket.set(libc::SOL_SOCKET, libc::SO_TIMESTAMPING, flags as c_int)?;
+        }
+        if let Some(source) = manner.source {
             // Many connections may leave from one address: pick the port at connect, when the peer is known.
-            socket.set(libc::IPPROTO_IP, libc::IP_BIND_ADDRESS_NO_PORT)?;
+            socket.set(libc::IPPROTO_IP, libc::IP_BIND_ADDRESS_NO_PORT, 1)?;
             socket.with_address(SocketAddr::new(source, 0), libc::bind)?;
         }
         match socket.with_address(address, libc::connect) {
@@ -42,15 +70,14 @@ impl Socket {
         }
     }
 
-    fn set(&self, level: c_int, name: c_int) -> io::Result<()> {
-        let on: c_int = 1;
+    fn set(&self, level: c_int, name: c_int, value: c_int) -> io::Result<()> {
         // SAFETY: the option's value outlives the call and its length is given.
         let outcome = unsafe {
             libc::setsockopt(
                 self.descriptor(),
                 level,
                 name,
-                (&raw const on).cast(),
+                (&raw const value).cast(),
                 size_of::<c_int>() as socklen_t,
             )
         };
@@ -165,6 +192,61 @@ impl Socket {
             )
         })
     }
+
+    /// As `receive`, and when the kernel had the last of the bytes, in nanoseconds of the wall clock; None where it did
+    /// not say (bytes that were there before times were asked for carry none).
+    #[inline]
+    pub(crate) fn receive_stamped(
+        &self,
+        buffer: &mut [u8],
+    ) -> io::Result<(Option<usize>, Option<u64>)> {
+        let mut part = libc::iovec {
+            iov_base: buffer.as_mut_ptr().cast(),
+            iov_len: buffer.len(),
+        };
+        let mut control = Control([0; CONTROL]);
+        // SAFETY: an all-zero msghdr is an empty one, whatever private fields the C library has.
+        let mut message: libc::msghdr = unsafe { std::mem::zeroed() };
+        message.msg_iov = &raw mut part;
+        message.msg_iovlen = 1;
+        message.msg_control = control.0.as_mut_ptr().cast();
+        message.msg_controllen = CONTROL as _;
+        // SAFETY: the message points to one part and one control buffer that both outlive the call.
+        let outcome =
+            would_block(unsafe { libc::recvmsg(self.descriptor(), &raw mut message, 0) })?;
+        let stamp = match outcome {
+            Some(_) => stamp(&message),
+            None => None,
+        };
+        Ok((outcome, stamp))
+    }
+}
+
+#[repr(align(8))]
+struct Control([u8; CONTROL]);
+
+/// The software time of arrival in a received message's control data.
+#[inline]
+fn stamp(message: &libc::msghdr) -> Option<u64> {
+    // SAFETY: the kernel has set the length of the control data, and the macros stay within it; the times are copied out
+    // with the length that was checked.
+    unsafe {
+        let mut header = libc::CMSG_FIRSTHDR(message);
+        while !header.is_null() {
+            let entry = &*header;
+            if entry.cmsg_level == libc::SOL_SOCKET
+                && entry.cmsg_type == libc::SO_TIMESTAMPING
+                && entry.cmsg_len as usize
+                    >= libc::CMSG_LEN(size_of::<libc::timespec>() as u32) as usize
+            {
+                let time: libc::timespec = std::ptr::read_unaligned(libc::CMSG_DATA(header).cast());
+                let stamp = time.tv_sec as u64 * 1_000_000_000 + time.tv_nsec as u64;
+                return (stamp > 0).then_some(stamp);
+            }
+            header = libc::CMSG_NXTHDR(message, header);
+        }
+    }
+    None
 }
 
 #[inline]

@@ -1,4 +1,4 @@
-//! Bytes of a connection, plain or through TLS.
+//! Bytes of a connection: plain, through TLS, or as datagrams.
 //!
 //! TLS uses rustls's synchronous interface: one large read from the socket, records decrypted from that buffer, so a reply
 //! costs one system call with TLS as without.
@@ -9,6 +9,7 @@ use std::sync::Arc;
 use rustls::pki_types::ServerName;
 use rustls::{ClientConfig, ClientConnection};
 
+use crate::clock::KernelClock;
 use crate::reason::{Failure, Reason};
 use crate::socket::Socket;
 
@@ -16,15 +17,18 @@ use crate::socket::Socket;
 pub(crate) struct Buffers {
     wire: Box<[u8]>,
     plain: Box<[u8]>,
+    /// How the kernel's times of arrival become ours; None when they are not asked for.
+    pub(crate) arrivals: Option<KernelClock>,
 }
 
 const BUFFER: usize = 64 * 1024;
 
 impl Buffers {
-    pub(crate) fn new() -> Self {
+    pub(crate) fn new(arrivals: Option<KernelClock>) -> Self {
         Self {
             wire: vec![0; BUFFER].into_boxed_slice(),
             plain: vec![0; BUFFER].into_boxed_slice(),
+            arrivals,
         }
     }
 }
@@ -34,26 +38,57 @@ impl Buffers {
 pub(crate) enum ReadEnd {
     /// The socket is empty.
     Empty,
-    /// The buffer was filled; there may be more.
+    /// There may be more.
     More,
     /// The peer closed.
     End,
 }
 
-pub(crate) enum Transport {
-    Plain { written: usize },
+/// What one read brought.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Taken {
+    /// Bytes that came from the socket.
+    pub(crate) count: usize,
+    pub(crate) end: ReadEnd,
+    /// When the kernel had the last of them [ns]; None where it did not say.
+    pub(crate) received: Option<u64>,
+}
+
+pub(crate) struct Transport {
+    kind: Kind,
+    /// Bytes to send, before TLS.
+    pub(crate) out: Vec<u8>,
+    written: usize,
+}
+
+enum Kind {
+    Plain,
+    /// Every so many bytes of `out` are a datagram of their own.
+    Datagrams(usize),
     Tls(Box<Tls>),
 }
 
-pub(crate) struct Tls {
+struct Tls {
     session: ClientConnection,
-    out: Vec<u8>,
+    wire: Vec<u8>,
     written: usize,
 }
 
 impl Transport {
+    fn new(kind: Kind) -> Self {
+        Self {
+            kind,
+            out: Vec::new(),
+            written: 0,
+        }
+    }
+
     pub(crate) fn plain() -> Self {
-        Self::Plain { written: 0 }
+        Self::new(Kind::Plain)
+    }
+
+    pub(crate) fn datagrams(length: usize) -> Self {
+        Self::new(Kind::Datagrams(length))
     }
 
     pub(crate) fn tls(
@@ -64,17 +99,17 @@ impl Transport {
             ClientConnection::new(config.clone(), name.clone()).map_err(|error| tls(&error))?;
         // Requests with large bodies are buffered whole, as they are on a plain connection.
         session.set_buffer_limit(None);
-        Ok(Self::Tls(Box::new(Tls {
+        Ok(Self::new(Kind::Tls(Box::new(Tls {
             session,
-            out: Vec::new(),
+            wire: Vec::new(),
             written: 0,
-        })))
+        }))))
     }
 
     pub(crate) fn session(&self) -> Option<&ClientConnection> {
-        match self {
-            Self::Plain { .. } => None,
-            Self::Tls(stream) => Some(&stream.session),
+        match &self.kind {
+            Kind::Tls(stream) => Some(&stream.session),
+            _ => None,
         }
     }
 
@@ -83,68 +118,101 @@ impl Transport {
             .is_some_and(|session| session.is_handshaking())
     }
 
-    /// Begin to send a request. Returns the bytes that went to the socket.
+    /// Whether everything has gone to the socket.
     #[inline]
-    pub(crate) fn start(&mut self, socket: &Socket, request: &[u8]) -> Result<usize, Failure> {
-        match self {
-            Self::Plain { written } => *written = 0,
-            Self::Tls(stream) => {
-                stream
-                    .session
-                    .writer()
-                    .write_all(request)
-                    .map_err(|error| Failure::new(Reason::Tls, error.to_string()))?;
+    pub(crate) fn flushed(&self) -> bool {
+        self.out.is_empty()
+            && match &self.kind {
+                Kind::Tls(stream) => stream.wire.is_empty() && !stream.session.wants_write(),
+                _ => true,
             }
-        }
-        self.flush(socket, request)
     }
 
     /// Send what is still unsent, as far as the socket takes it. Returns the bytes that went to the socket.
     #[inline]
-    pub(crate) fn flush(&mut self, socket: &Socket, request: &[u8]) -> Result<usize, Failure> {
-        match self {
-            Self::Plain { written } => {
-                let before = *written;
-                while *written < request.len() {
-                    match socket.send(&request[*written..])? {
-                        Some(count) => *written += count,
-                        None => break,
+    pub(crate) fn flush(&mut self, socket: &Socket) -> Result<usize, Failure> {
+        let before = self.written;
+        match &mut self.kind {
+            Kind::Plain => {
+                while self.written < self.out.len() {
+                    match socket.send(&self.out[self.written..])? {
+                        Some(count) => self.written += count,
+                        None => return Ok(self.written - before),
                     }
                 }
-                Ok(*written - before)
             }
-            Self::Tls(stream) => stream.flush(socket),
+            Kind::Datagrams(length) => {
+                while self.written < self.out.len() {
+                    let end = (self.written + *length).min(self.out.len());
+                    match socket.send(&self.out[self.written..end])? {
+                        Some(_) => self.written = end,
+                        None => return Ok(self.written - before),
+                    }
+                }
+            }
+            Kind::Tls(stream) => {
+                if !self.out.is_empty() {
+                    stream
+                        .session
+                        .writer()
+                        .write_all(&self.out)
+                        .map_err(|error| Failure::new(Reason::Tls, error.to_string()))?;
+                    self.out.clear();
+                }
+                return stream.flush(socket);
+            }
         }
+        let sent = self.written - before;
+        self.out.clear();
+        self.written = 0;
+        Ok(sent)
     }
 
-    /// Read once and hand the plain bytes to `take`. Returns the bytes that came from the socket.
+    /// Read once and hand the plain bytes to `take`; a datagram is handed over whole.
     #[inline]
     pub(crate) fn read(
         &mut self,
         socket: &Socket,
         buffers: &mut Buffers,
-        mut take: impl FnMut(&[u8]) -> Result<(), Failure>,
-    ) -> Result<(usize, ReadEnd), Failure> {
-        let count = match socket.receive(&mut buffers.wire)? {
-            None => return Ok((0, ReadEnd::Empty)),
-            Some(0) => return Ok((0, ReadEnd::End)),
+        mut take: impl FnMut(&[u8], &mut Vec<u8>) -> Result<(), Failure>,
+    ) -> Result<Taken, Failure> {
+        let (outcome, received) = match &buffers.arrivals {
+            None => (socket.receive(&mut buffers.wire)?, None),
+            Some(clock) => {
+                let (outcome, stamp) = socket.receive_stamped(&mut buffers.wire)?;
+                (outcome, stamp.map(|stamp| clock.monotonic(stamp)))
+            }
+        };
+        let read = |count, end| Taken {
+            count,
+            end,
+            received,
+        };
+        let datagrams = matches!(self.kind, Kind::Datagrams(_));
+        let count = match outcome {
+            None => return Ok(read(0, ReadEnd::Empty)),
+            Some(0) if !datagrams => return Ok(read(0, ReadEnd::End)),
             Some(count) => count,
         };
-        let end = if count == buffers.wire.len() {
+        let end = if datagrams || count == buffers.wire.len() {
             ReadEnd::More
         } else {
             ReadEnd::Empty
         };
-        match self {
-            Self::Plain { .. } => {
-                take(&buffers.wire[..count])?;
-                Ok((count, end))
+        match &mut self.kind {
+            Kind::Plain | Kind::Datagrams(_) => {
+                take(&buffers.wire[..count], &mut self.out)?;
+                Ok(read(count, end))
             }
-            Self::Tls(stream) => {
-                let closed = stream.decrypt(&buffers.wire[..count], &mut buffers.plain, take)?;
+            Kind::Tls(stream) => {
+                let out = &mut self.out;
+                let closed =
+                    stream.decrypt(&buffers.wire[..count], &mut buffers.plain, |bytes| {
+                        take(bytes, out)
+                    })?;
                 // Handshake messages and alerts that answer what was read.
                 stream.flush(socket)?;
-                Ok((count, if closed { ReadEnd::End } else { end }))
+                Ok(read(count, if closed { ReadEnd::End } else { end }))
             }
         }
     }
@@ -184,17 +252,17 @@ impl Tls {
     fn flush(&mut self, socket: &Socket) -> Result<usize, Failure> {
         let mut sent = 0;
         loop {
-            if self.written == self.out.len() {
-                self.out.clear();
+            if self.written == self.wire.len() {
+                self.wire.clear();
                 self.written = 0;
                 while self.session.wants_write() {
-                    self.session.write_tls(&mut self.out)?;
+                    self.session.write_tls(&mut self.wire)?;
                 }
-                if self.out.is_empty() {
+                if self.wire.is_empty() {
                     return Ok(sent);
                 }
             }
-            match socket.send(&self.out[self.written..])? {
+            match socket.send(&self.wire[self.written..])? {
                 Some(count) => {
                     self.written += count;
                     sent += count;

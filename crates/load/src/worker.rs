@@ -6,16 +6,19 @@ use std::sync::Arc;
 
 use crate::LoadError;
 use crate::border::Border;
-use crate::clock::{self, nanoseconds};
+use crate::clock::{self, KernelClock, nanoseconds};
 use crate::endpoint::{ConnectionFacts, Endpoint};
-use crate::outstanding::Outstanding;
+use crate::live::Live;
 use crate::part::{Outcome, Part};
 use crate::phase::PhaseLoop;
 use crate::plan::{Arrivals, Phase, SessionPlan};
 use crate::poller::{Poller, without_timer_slack};
 use crate::pool::{Event, Pool};
 use crate::reason::Reason;
-use crate::recorder::{Live, Recorder};
+use crate::recorder::Recorder;
+use crate::slots::SlotList;
+use crate::steering::Steering;
+use crate::transport::Buffers;
 use crate::wake::Wake;
 
 /// How long connections may take to come back before a phase; after that it begins with those there are.
@@ -29,6 +32,8 @@ pub(crate) struct Job {
     pub(crate) phases: Vec<Phase>,
     /// Number in the session of the first of them.
     pub(crate) first: u64,
+    /// When each is to begin at the earliest [ns]; the same moment for all workers.
+    pub(crate) starts: Vec<Option<u64>>,
     pub(crate) border: Border,
 }
 
@@ -47,13 +52,16 @@ pub(crate) struct Station {
     pub(crate) index: u32,
     pub(crate) wake: Arc<Wake>,
     pub(crate) live: Arc<Live>,
+    pub(crate) steering: Steering,
+    /// Whether the kernel tells when replies arrive.
+    pub(crate) stamped: bool,
 }
 
 pub(crate) struct Worker {
     station: Station,
     pool: Pool,
     recorder: Recorder,
-    outstanding: Outstanding,
+    outstanding: Vec<SlotList>,
 }
 
 impl Worker {
@@ -72,13 +80,16 @@ impl Worker {
         let pool = Pool::new(
             station.endpoints.clone(),
             poller,
+            Buffers::new(station.stamped.then(KernelClock::new)),
             connect_timeout,
             station.index,
             plan.workers,
         );
         let mut worker = Self {
-            recorder: Recorder::new(station.live.clone()),
-            outstanding: Outstanding::new(pool.connections.len()),
+            recorder: Recorder::new(station.live.clone(), nanoseconds(plan.series_interval_s)),
+            outstanding: (0..plan.targets.len())
+                .map(|target| SlotList::new(pool.slots(target)))
+                .collect(),
             pool,
             station,
         };
@@ -88,7 +99,7 @@ impl Worker {
 
     fn open_all(&mut self) -> Result<(), LoadError> {
         let targets = self.pool.endpoints.len();
-        while !(0..targets).all(|target| self.pool.all_idle(target)) {
+        while !(0..targets).all(|target| self.pool.settled(target)) {
             if self.station.wake.raised() {
                 return Err(LoadError::Stopped);
             }
@@ -113,7 +124,7 @@ impl Worker {
     fn settle(&mut self, target: usize) -> Result<(), LoadError> {
         self.turn(0, false)?;
         let limit = clock::now() + SETTLE_NS;
-        while !self.pool.all_idle(target) && !self.station.wake.raised() {
+        while !self.pool.settled(target) && !self.station.wake.raised() {
             let now = clock::now();
             if now >= limit {
                 break;
@@ -137,7 +148,8 @@ impl Worker {
         let mut position = 0;
         while let Some(event) = self.pool.next_event(&mut position) {
             let (connection, failure) = match event {
-                Event::Reply(connection, _) => {
+                Event::Answer(slot, _) | Event::Carried(slot) => {
+                    let connection = self.pool.connection_of(slot);
                     self.pool.reopen(connection);
                     continue;
                 }
@@ -172,7 +184,10 @@ impl Worker {
         self.recorder.begin_run();
         let mut done = Vec::with_capacity(job.phases.len());
         for (position, phase) in job.phases.iter().enumerate() {
-            self.settle(phase.target)?;
+            let mixed = phase.mix.iter().map(|&(target, _)| target);
+            for target in mixed.chain([phase.target]) {
+                self.settle(target)?;
+            }
             let wake = self.station.wake.clone();
             let Some(start) = job.border.meet(|| wake.raised()) else {
                 break;
@@ -195,18 +210,26 @@ impl Worker {
         start: u64,
     ) -> Result<WorkerPhase, LoadError> {
         let Station {
-            plan, index, wake, ..
+            plan,
+            index,
+            wake,
+            steering,
+            ..
         } = &self.station;
-        self.recorder
-            .begin_phase(position, phase.arrivals == Arrivals::Closed);
         let part = Part {
             phase,
             number: job.first + position as u64,
-            start,
+            start: job.starts[position].map_or(start, |asked| asked.max(start)),
             worker: *index,
             workers: plan.workers,
+            generator: plan.share,
             stop: wake,
+            steering,
         };
+        let (window, _) = part.line();
+        let closed = phase.arrivals == Arrivals::Closed;
+        self.recorder
+            .begin_phase(position, closed, window.begin, window.end);
         let mut cpu_begin = BTreeMap::new();
         let clocks = |read: &mut BTreeMap<String, u64>| {
             if *index == 0 {

@@ -1,6 +1,6 @@
 //! Recordings as Python values: dicts whose keys are the fields of `meshperf.load.recording`, histograms as bytes.
 
-use meshperf_load::recording::{Counts, PhaseRecording, Progress, SessionRecording};
+use meshperf_load::recording::{Counts, PhaseRecording, Progress, Series, SessionRecording};
 use meshperf_load::{ConnectionFacts, Sparse};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyList};
@@ -45,6 +45,17 @@ fn phase<'py>(py: Python<'py>, phase: &PhaseRecording) -> PyResult<Bound<'py, Py
     dict.set_item("lead_in", histogram(py, &histograms.lead_in))?;
     dict.set_item("pacing_error", histogram(py, &histograms.pacing_error))?;
     dict.set_item("client_delay", histogram(py, &histograms.client_delay))?;
+    dict.set_item("late_read", histogram(py, &histograms.late_read))?;
+    dict.set_item("censored", histogram(py, &histograms.censored))?;
+    let datagrams = PyDict::new(py);
+    datagrams.set_item("duplicates", phase.datagrams.duplicates)?;
+    datagrams.set_item("reordered", phase.datagrams.reordered)?;
+    datagrams.set_item("late", phase.datagrams.late)?;
+    dict.set_item("datagrams", datagrams)?;
+    dict.set_item("series", series(py, &phase.series)?)?;
+    let sends = phase.sends_per_ms.iter();
+    let sends: Vec<u8> = sends.flat_map(|count| count.to_le_bytes()).collect();
+    dict.set_item("sends_per_ms", PyBytes::new(py, &sends))?;
     let (reasons, statuses) = (PyDict::new(py), PyDict::new(py));
     phase
         .errors_by_reason
@@ -56,6 +67,12 @@ fn phase<'py>(py: Python<'py>, phase: &PhaseRecording) -> PyResult<Bound<'py, Py
         .try_for_each(|(status, count)| statuses.set_item(status.to_string(), count))?;
     dict.set_item("errors_by_reason", reasons)?;
     dict.set_item("errors_by_status", statuses)?;
+    let statuses = PyDict::new(py);
+    phase
+        .errors_by_grpc_status
+        .iter()
+        .try_for_each(|(status, count)| statuses.set_item(status.to_string(), count))?;
+    dict.set_item("errors_by_grpc_status", statuses)?;
     let (begin, drained) = (PyDict::new(py), PyDict::new(py));
     phase
         .cpu_begin_s
@@ -73,6 +90,22 @@ fn phase<'py>(py: Python<'py>, phase: &PhaseRecording) -> PyResult<Bound<'py, Py
     Ok(dict)
 }
 
+fn series<'py>(py: Python<'py>, series: &Series) -> PyResult<Bound<'py, PyDict>> {
+    let intervals = PyList::empty(py);
+    for interval in &series.intervals {
+        let dict = PyDict::new(py);
+        dict.set_item("offered", interval.offered)?;
+        dict.set_item("ok", interval.ok)?;
+        dict.set_item("failed", interval.failed)?;
+        dict.set_item("response", histogram(py, &interval.response))?;
+        intervals.append(dict)?;
+    }
+    let dict = PyDict::new(py);
+    dict.set_item("interval_s", series.interval_s)?;
+    dict.set_item("intervals", intervals)?;
+    Ok(dict)
+}
+
 fn connections<'py>(py: Python<'py>, facts: &ConnectionFacts) -> PyResult<Bound<'py, PyDict>> {
     let dict = PyDict::new(py);
     dict.set_item("opened", facts.opened)?;
@@ -81,7 +114,12 @@ fn connections<'py>(py: Python<'py>, facts: &ConnectionFacts) -> PyResult<Bound<
     dict.set_item("tls_handshakes", facts.tls_handshakes)?;
     dict.set_item("tls_resumed", facts.tls_resumed)?;
     dict.set_item("handshake", histogram(py, &facts.handshake))?;
+    dict.set_item("connect", histogram(py, &facts.connect))?;
+    dict.set_item("retired", facts.retired)?;
+    dict.set_item("grown", facts.grown)?;
+    dict.set_item("max_streams", facts.max_streams)?;
     let agreed = facts.agreed.as_ref();
+    dict.set_item("alpn", agreed.and_then(|agreed| agreed.alpn.as_ref()))?;
     dict.set_item("tls_version", agreed.map(|agreed| &agreed.version))?;
     dict.set_item("tls_cipher", agreed.map(|agreed| &agreed.cipher))?;
     dict.set_item("tls_group", agreed.and_then(|agreed| agreed.group.as_ref()))?;
@@ -111,6 +149,7 @@ pub(crate) fn recording<'py>(
     dict.set_item("interrupted", recording.interrupted)?;
     dict.set_item("origin_unix_s", recording.origin_unix_s)?;
     dict.set_item("wait", recording.wait)?;
+    dict.set_item("receive_clock", recording.receive_clock)?;
     dict.set_item("workers", recording.workers)?;
     dict.set_item("worker_tids", &recording.worker_tids)?;
     Ok(dict)
