@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import importlib
 import json
+import math
 import os
 import platform
 import sys
@@ -16,7 +17,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from benchmarks.findings import Finding, Outcome, show_findings
+from benchmarks.findings import Finding, Outcome, failed, show_findings
 from benchmarks.pinned import RunFailed
 
 NAMES = {
@@ -53,6 +54,15 @@ def _cpuinfo() -> list[str]:
     return path.read_text().splitlines() if path.is_file() else []
 
 
+def known(value: Any) -> Any:
+    """The same with null for what is not a number: JSON has no NaN."""
+    if isinstance(value, dict):
+        return {key: known(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [known(inner) for inner in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__, add_help=len(sys.argv) < 3)
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(NAMES)}")
@@ -73,7 +83,7 @@ def main() -> int:
         try:
             outcome = module.main(further, **earlier)
         except RunFailed as failure:  # the others still have something to say
-            outcome = Outcome(findings=(Finding(what=name, figure=str(failure)[:100], limit="runs"),))
+            outcome = Outcome(findings=(failed(name, failure),))
             show_findings(outcome.findings)
         took_s = time.monotonic() - began
         print(f"-- {name} took {took_s:.0f} s", flush=True)
@@ -81,7 +91,7 @@ def main() -> int:
             findings += outcome.findings
             document["benchmarks"][name] = {**outcome.document(), "took_s": took_s}
             if options.json is not None:
-                options.json.write_text(json.dumps(document, indent=1))
+                options.json.write_text(json.dumps(known(document), indent=1, allow_nan=False) + "\n")
     if len(names or USUAL) > 1:
         print("\n== all that was asked for")
         show_findings([finding for finding in findings if finding.limit])

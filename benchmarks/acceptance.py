@@ -11,9 +11,10 @@ import re
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
+from typing import Any
 
 from benchmarks import delay_truth, dispersion, endings, queue_truth, speed, stall_truth, starvation
-from benchmarks.findings import Finding, Outcome, show_table
+from benchmarks.findings import Finding, Outcome, failed, show_notes, show_table
 from benchmarks.pinned import ROOT, RunFailed
 
 TITLES = {
@@ -48,17 +49,23 @@ def faults() -> Finding:
     line = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *map(str, files)]
     told = subprocess.run(line, cwd=ROOT, capture_output=True, text=True, timeout=300)
     summary = re.findall(r"\d+ (?:passed|failed|error|skipped)", told.stdout)
-    figure = ", ".join(summary) or f"ended with {told.returncode}"
-    names = ", ".join(path.stem for path in files)
+    names = re.findall(r"^FAILED \S+::(\S+)", told.stdout, re.M)
     return Finding(
-        what=f"faults of the test suite ({names})", figure=figure, limit="all pass", met=not told.returncode, test=9
+        what="faults of the test suite",
+        figure=", ".join(summary) or f"ended with {told.returncode}",
+        limit="all pass",
+        met=not told.returncode,
+        test=9,
+        note=", ".join(path.stem for path in files) + "".join(f"; failed: {name}" for name in names),
     )
 
 
 def main(arguments: Sequence[str] | None = None, *, earlier: Sequence[Finding] = ()) -> Outcome:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.parse_args(arguments)
-    found, data, tools = list(earlier), {}, {}
+    found: list[Finding] = list(earlier)
+    data: dict[str, Any] = {}
+    tools: dict[str, str] = {}
     for measure, (tests, told) in SHORT.items():
         if {finding.test for finding in found} >= set(tests):
             continue
@@ -67,7 +74,7 @@ def main(arguments: Sequence[str] | None = None, *, earlier: Sequence[Finding] =
         try:
             outcome = measure(list(told))
         except RunFailed as failure:
-            outcome = Outcome(findings=(Finding(what=name, figure=str(failure)[:100], limit="runs", test=tests[0]),))
+            outcome = Outcome(findings=tuple(failed(name, failure, test=test) for test in tests))
         found += outcome.findings
         data[name] = outcome.document()
         tools |= outcome.tools
@@ -80,7 +87,8 @@ def main(arguments: Sequence[str] | None = None, *, earlier: Sequence[Finding] =
             (f"{number:2} {title}" if first else "", finding.what, finding.figure, finding.limit, finding.verdict)
             for first, finding in zip([True] + [False] * len(mine), mine, strict=False)
         ]
-    show_table(rows)
+    show_table(rows, left=2)
+    show_notes([finding for finding in found if finding.test])
     fresh = tuple(finding for finding in found if finding not in earlier)
     return Outcome(findings=fresh, data=data, tools=tools)
 

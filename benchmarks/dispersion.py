@@ -21,7 +21,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from benchmarks.findings import Finding, Outcome, bounded, show_findings, show_table
+from benchmarks.findings import Finding, Outcome, bounded, failed, show_findings, show_table
 from benchmarks.peers import Load, Peer, able, engine, named
 from benchmarks.pinned import Cores, RunFailed, run
 from benchmarks.witness import watching
@@ -96,7 +96,8 @@ def judged(found: Sequence[Arrived]) -> list[Finding]:
         ]
         at = f"arrivals, {rate:.0f}/s {'poisson' if poisson else 'constant'}"
         if not ours:
-            findings.append(Finding(what=at, figure="no run", limit="runs", test=4))
+            reasons = [one.failure for one in found if one.tool == engine.PEER.name and one.failure]
+            findings.append(failed(at, reasons[-1] if reasons else "not run", test=4))
             continue
         if poisson:
             index = min((one.index_1ms for one in ours), key=lambda value: abs(value - 1))
@@ -115,7 +116,7 @@ def judged(found: Sequence[Arrived]) -> list[Finding]:
 
 def main(arguments: Sequence[str] | None = None) -> Outcome:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--seconds", type=float, default=4.0, help="of each run (4)")
+    parser.add_argument("--seconds", type=float, default=3.0, help="of each run (3)")
     parser.add_argument("--repeat", type=int, default=3, help="runs of ours in each case (3)")
     parser.add_argument("--alone", action="store_true", help="leave the other tools out")
     options = parser.parse_args(arguments)

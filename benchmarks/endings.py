@@ -67,7 +67,8 @@ def killed(cores: Cores) -> Finding:
     failed = counts.offered - counts.ok
     return Finding(
         what="server killed half-way: counted, and over in time",
-        figure=f"{counts.ok} ok, {failed} not, {dict(recorded.errors_by_reason)}, {took_s:.1f} s",
+        figure=f"{counts.ok} ok, {failed} not, {took_s:.1f} s",
+        note=", ".join(f"{count} {reason}" for reason, count in recorded.errors_by_reason.items()),
         limit="adds up, < 2.5 s",
         met=adds_up(recorded) and 0 < failed < counts.offered and took_s < 2.5,
         test=9,
@@ -105,7 +106,8 @@ def interrupted(cores: Cores) -> list[Finding]:
         finally:
             process.kill()
             process.wait(10)
-            process.stdout.close()
+            if process.stdout is not None:
+                process.stdout.close()
     if not told:
         return [Finding(what="Ctrl-C", figure="no recording", limit="a recording", met=False, test=10)]
     took_ms = (told["returned_ns"] - sent_ns) * 1e-6

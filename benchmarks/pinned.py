@@ -43,13 +43,14 @@ class Cores:
 def start(command: Sequence[str | Path], core: int | None, **options: object) -> subprocess.Popen[str]:
     """Start a process on a core (anywhere for None), with the project importable."""
     paths = [str(ROOT), str(ROOT / "src"), os.environ.get("PYTHONPATH", "")]
-    return subprocess.Popen(
+    process: subprocess.Popen[str] = subprocess.Popen(  # type: ignore[call-overload]
         [str(part) for part in command],
         text=True,
         preexec_fn=None if core is None else lambda: os.sched_setaffinity(0, {core}),
         env={**os.environ, "PYTHONPATH": os.pathsep.join(path for path in paths if path)},
-        **options,  # type: ignore[call-overload]
+        **options,
     )
+    return process
 
 
 def run(command: Sequence[str | Path], core: int | None, *, within_s: float, failing: bool = False) -> Spent:

@@ -13,7 +13,7 @@ import shutil
 import socket
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -82,7 +82,7 @@ def serving(protocol: Protocol, core: int | None, folder: Path, response_bytes: 
 @contextlib.contextmanager
 def our_workload(protocol: Protocol, core: int | None, folder: Path, response_bytes: int) -> Iterator[Server]:
     """HTTP/1.1, HTTP/2 and gRPC share a listener; TCP and UDP have one each."""
-    line = [executable(), "--listen", "127.0.0.1:0", "--response-bytes", str(response_bytes)]
+    line = [str(executable()), "--listen", "127.0.0.1:0", "--response-bytes", str(response_bytes)]
     own = protocol in (Protocol.TCP, Protocol.UDP)
     if own:
         line += [f"--{protocol.value}", "127.0.0.1:0"]
@@ -157,7 +157,7 @@ def self_signed(certificate: Path, key: Path) -> None:
 
 
 @contextlib.contextmanager
-def _running(command: list[str | Path], core: int | None) -> Iterator[subprocess.Popen[str]]:
+def _running(command: Sequence[str | Path], core: int | None) -> Iterator[subprocess.Popen[str]]:
     process = start(command, core, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
     try:
         yield process

@@ -27,7 +27,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import servers
-from benchmarks.findings import Finding, Outcome, bounded, show_findings, show_table
+from benchmarks.findings import Finding, Outcome, bounded, failed, show_findings, show_table
 from benchmarks.peers import Load, Peer, Report, able, engine, named
 from benchmarks.pinned import Cores, RunFailed, run
 from meshperf.load.plan import Protocol
@@ -132,7 +132,9 @@ def spread(others: Sequence[Peer], repeat: int) -> list[Peer]:
 
 def show(rate: float, theory: Theory | None, told: Sequence[Told]) -> None:
     """Milliseconds, each tool's p99 and mean beside the truth where there is a formula for it."""
-    rows = [("", "counted from", "rate/s", "", "p90 ms", "p99", "p99.9", "mean", "p99 off", "mean off", "")]
+    rows: list[Sequence[str]] = [
+        ("", "counted from", "rate/s", "", "p90 ms", "p99", "p99.9", "mean", "p99 off", "mean off", "")
+    ]
     if theory is not None:
         ms = [f"{value * 1e3:.2f}" for value in (theory.p90, theory.p99, theory.p999, theory.mean)]
         rows.append(("theory", "", f"{rate:.0f}", "", *ms, "", "", ""))
@@ -164,10 +166,10 @@ def judged(rate: float, theory: Theory, told: Sequence[Told]) -> list[Finding]:
     failures = [one.failure for one in told if one.tool == engine.PEER.name and one.failure]
     at = f"stall, {rate:.0f}/s"
     if not ours:
-        return [Finding(what=at, figure=failures[-1][:100] if failures else "not run", limit="runs", test=1)]
+        return [failed(at, failures[-1] if failures else "not run", test=1)]
 
     def distance(name: str, truth: float) -> float:
-        return abs(statistics.median(getattr(report, name) for report in ours) / truth - 1) * 100
+        return float(abs(statistics.median(getattr(report, name) for report in ours) / truth - 1) * 100)
 
     return [
         bounded(f"{at}: achieved rate off", distance("rate", rate), 0.1, unit=" %", test=1),
@@ -195,25 +197,15 @@ def half_stalled(cores: Cores, folder: Path, seconds: float) -> tuple[list[Findi
     show(HALF_RATE, None, told[:1])
     show(HALF_RATE, theory, told[1:])
     pooled, pinned = (one.report for one in told)
+    pooled_ms = None if pooled is None else (pooled.p99 or 0) * 1e3
+    pinned_off = None if pinned is None else abs((pinned.p99 or 0) / theory.p99 - 1) * 100
+    pinned_ms = None if pinned is None else abs((pinned.p90 or 0) - theory.p90) * 1e3
+    why = ", ".join(one.failure for one in told if one.failure)
     findings = [
-        bounded("half stalled, pooled: p99", pooled and (pooled.p99 or 0) * 1e3, 5.0, unit=" ms", test=2, digits=2),
-        bounded(
-            "half stalled, pinned: p99 off theory",
-            pinned and abs((pinned.p99 or 0) / theory.p99 - 1) * 100,
-            2.0,
-            unit=" %",
-            test=2,
-            digits=2,
-        ),
+        bounded("half stalled, pooled: p99", pooled_ms, 5.0, unit=" ms", test=2, digits=2, note=why),
+        bounded("half stalled, pinned: p99 off theory", pinned_off, 2.0, unit=" %", test=2, digits=2),
         # Where the quantile leaves zero, a percent of requests more or less moves it by 20 ms.
-        bounded(
-            "half stalled, pinned: p90 off theory",
-            pinned and abs((pinned.p90 or 0) - theory.p90) * 1e3,
-            10.0,
-            unit=" ms",
-            test=2,
-            digits=2,
-        ),
+        bounded("half stalled, pinned: p90 off theory", pinned_ms, 10.0, unit=" ms", test=2, digits=2),
     ]
     return findings, {"capacity_rps": able_to, "theory": asdict(theory), "runs": [asdict(one) for one in told]}
 
@@ -235,7 +227,7 @@ def main(arguments: Sequence[str] | None = None) -> Outcome:
                     rate, cores, folder, seconds=options.seconds, repeat=options.repeat, alone=options.alone
                 )
             except RunFailed as failure:
-                findings.append(Finding(what=f"stall, {rate:.0f}/s", figure=str(failure)[:100], limit="runs", test=1))
+                findings.append(failed(f"stall, {rate:.0f}/s", failure, test=1))
                 continue
             theory = Theory.whole(rate, able_to)
             print(
@@ -253,7 +245,7 @@ def main(arguments: Sequence[str] | None = None) -> Outcome:
             found, data["half"] = half_stalled(cores, folder, options.seconds)
             findings += found
         except RunFailed as failure:
-            findings.append(Finding(what="half stalled", figure=str(failure)[:100], limit="runs", test=2))
+            findings.append(failed("half stalled", failure, test=2))
     print()
     show_findings(findings)
     return Outcome(findings=tuple(findings), data=data, tools=tools)

@@ -46,7 +46,7 @@ class Witness:
         self._process.stdin.close()
         if self._process.wait(20):
             raise RunFailed("the witness failed")
-        return np.load(self._file)
+        return np.asarray(np.load(self._file), dtype=np.float64)
 
 
 @contextlib.contextmanager

@@ -22,9 +22,9 @@ def test_a_row_that_failed_says_why_and_is_neither_met_nor_missed():
     costs = Costs(row=HTTP1, turns={"wrk": [5e-6]}, failed={"meshperf": "ended with 1: no HTTP/2"})
     found = finding(costs)
     assert (found.met, found.verdict) == (None, "not measured")
-    assert found.figure == "meshperf: ended with 1: no HTTP/2"
-    assert finding(Costs(row=HTTP1, turns={"meshperf": [5e-6]})).figure == "wrk: not installed"
-    assert finding(Costs(row=HTTP1, failed={"server": "nobody speaks it"})).figure == "nobody speaks it"
+    assert found.note == "meshperf: ended with 1: no HTTP/2"
+    assert finding(Costs(row=HTTP1, turns={"meshperf": [5e-6]})).note == "wrk: not installed"
+    assert finding(Costs(row=HTTP1, failed={"server": "nobody speaks it"})).note == "nobody speaks it"
 
 
 def test_every_goal_of_the_issue_has_a_row():
