@@ -1,11 +1,15 @@
-"""Single runs to draw reports of: one over time with all a generator can say, one over UDP, one that went wrong."""
+"""Single runs to draw reports of: one over time with all a generator can say, one over UDP, one that went wrong.
+
+Test modules put this folder on `sys.path` to import it.
+"""
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
 import numpy as np
-from sample import HOSTILE, HOSTILE_ARM, run
 
 from meshperf.histograms import Histogram
 from meshperf.spec.kinds import (
@@ -22,6 +26,7 @@ from meshperf.spec.records import (
     DesignLabels,
     Fact,
     GeneratorHealth,
+    GuardReading,
     RunResult,
     RunSeries,
     Validity,
@@ -31,6 +36,8 @@ from meshperf.spec.records import (
 )
 
 SECONDS = 20
+HOSTILE = "<script>alert(1)</script>"
+START = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 
 
 def series(seconds: int = SECONDS, *, step_s: float = 1.0, begin_s: float = 0.0) -> tuple[RunSeries, ...]:
@@ -56,14 +63,17 @@ def single(**changes: object) -> RunResult:
     """A run of `meshperf load` over HTTP/2 with everything in it."""
     rng = np.random.default_rng(5)
     counts = Counts(offered=10_000, sent=9_960, ok=9_420, errors=500, unanswered=40, not_sent=40)
-    base = run(
-        "load",
-        0,
-        median_s=0.002,
-        rng=rng,
-        requests=9_420,
+    base = RunResult(
+        run_id="load-0",
+        experiment_id="0198a1b2",
         experiment="load",
+        arm="load",
+        start_time=START,
+        end_time=START + timedelta(seconds=SECONDS),
+        offered_rps=500.0,
         counts=counts,
+        response=Histogram.from_values(rng.lognormal(math.log(0.002), 0.2, 9_420)),
+        guards=(GuardReading(guard="steal", value=0.002, unit="1", warn_above=0.01, invalid_above=0.05, outcome="ok"),),
         measured_s=float(SECONDS),
         design=DesignLabels(design="single", seed=1),
         facts={
@@ -105,7 +115,7 @@ def single(**changes: object) -> RunResult:
 
 def sample_round() -> RunResult:
     """A run of one arm in one round of an experiment: it stands beside others and not by itself."""
-    return run("envoy", 0, median_s=0.001, rng=np.random.default_rng(1), requests=50)
+    return single(arm="envoy", design=DesignLabels(design="interleaved", slice_s=0.1))
 
 
 def udp() -> RunResult:
@@ -153,7 +163,7 @@ def capacity() -> RunResult:
 def hostile() -> RunResult:
     """Nothing measured, and names that would like to be markup."""
     return single(
-        arm=HOSTILE_ARM,
+        arm=f"{HOSTILE}|`x`[red]\x1b[31m\u202e",
         experiment=HOSTILE,
         response=Histogram.from_values([]),
         service=Histogram.from_values([]),
