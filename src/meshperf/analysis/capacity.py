@@ -10,8 +10,9 @@ Why this way: one stray failure must not move the answer, so a failing rate is t
 one of five confirmations may go astray. Where more of them do, the boundary is not as sharp as the search took it to
 be: the interval is widened on that side and confirmed anew, and what lies in between is grey.
 
-What it refuses: to blame the target while the generator is not clean. A rate at which the generator was twice not
-clean is a ceiling of the search; when nothing below it fails, the answer is "at least" and the limit is the generator.
+What it refuses: to blame the target while the generator is not clean, or while others use the target's cores. A rate
+at which that was so three times is a ceiling of the search; when nothing below it fails, the answer is "at least", and
+the limit is the generator, or the machine.
 
 What it assumes: a rate that holds lets every lower rate hold. The state is a pure function of the steps handed in.
 """
@@ -28,7 +29,10 @@ from meshperf.spec.kinds import CapacityOutcome, StepOutcome, StepState
 __all__ = ["CapacitySearch", "Try"]
 
 TRIES = 2
-"""Failures, or unclean generators, at one rate before they are believed."""
+"""Failures at one rate before they are believed."""
+UNCLEAN_TRIES = 3
+"""Steps at one rate with an unclean generator or a disturbed target before that rate becomes a ceiling."""
+UNCLEAN = {StepState.CLIENT_LIMITED: "generator", StepState.DISTURBED: "machine"}
 BUSY = 0.8
 """Busy share from which a component is called the limit."""
 FULL = 0.98
@@ -76,8 +80,9 @@ class CapacitySearch:
     high: float | None = None
     """The lowest rate that failed."""
     ceiling: float | None = None
-    """The lowest rate at which the generator was not clean."""
+    """The lowest rate at which nothing could be said about the target."""
     strays: int = 0
+    _blamed: Counter[str] = field(default_factory=Counter)
     _seen: dict[float, Counter[StepState]] = field(default_factory=dict)
     _held: list[StepOutcome] = field(default_factory=list)
     _failed: list[StepOutcome] = field(default_factory=list)
@@ -100,6 +105,8 @@ class CapacitySearch:
 
     def add(self, step: StepOutcome) -> None:
         """Take in what a step showed; steps must come in the order in which they were asked for."""
+        if step.state in UNCLEAN:
+            self._blamed[UNCLEAN[step.state]] += 1
         if step.state is StepState.BROKEN_OFF:
             self._over = True
         elif step.label == "below":
@@ -165,7 +172,7 @@ class CapacitySearch:
         elif seen[StepState.FAILED] >= TRIES:
             self.high = rate
             self._failed.append(step)
-        elif seen[StepState.CLIENT_LIMITED] >= TRIES:
+        elif sum(seen[state] for state in UNCLEAN) >= UNCLEAN_TRIES:
             self.ceiling = rate
         else:
             self._last = rate
@@ -261,7 +268,8 @@ class CapacitySearch:
     def _limiting(self) -> tuple[str, float | None]:
         """The busiest watched component where the boundary failed, or the generator where nothing else did."""
         if self.high is None:
-            return ("generator", None) if self.ceiling is not None else ("unknown", None)
+            unclean = self.ceiling is not None or not self._held
+            return (self._blamed.most_common(1)[0][0] if unclean and self._blamed else "unknown"), None
         failing = self._above.failed or self._failed
         busy: dict[str, list[float]] = {}
         for step in failing:

@@ -64,12 +64,12 @@ def judge_memory(
 
 def leak_verdict(outcomes: Sequence[SlopeOutcome], watched: Sequence[str]) -> str:
     """One word for all watched processes: leak, no leak, inconclusive, or unwatched."""
-    found = {one.component: one.verdict for one in outcomes if one.quantity == "private_bytes"}
+    judged = [(one.component, one.verdict) for one in outcomes if one.quantity == "private_bytes"]
     if not watched:
         return "unwatched"
-    if "leak" in found.values():
+    if any(verdict == "leak" for _, verdict in judged):
         return "leak"
-    return "no leak" if all(found.get(name) == "no leak" for name in watched) else "inconclusive"
+    return "no leak" if all((name, "no leak") in judged for name in watched) else "inconclusive"
 
 
 def slope_of_cpu(samples: Sequence[UsageSample], component: str, *, confidence: float = 0.95) -> SlopeOutcome | None:

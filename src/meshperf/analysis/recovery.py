@@ -74,8 +74,8 @@ def judge_spike(
         watched_s=math.fsum(window.duration_s for window in after),
         rule=(
             f"recovered at the first window from which on no two in a row have a {metric} above the band or failures "
-            f"above those before by {FAILED_MORE:.0%}; the band: the level before + {band:.0%}, or the 95th percentile of "
-            "the windows before"
+            f"above those before by {FAILED_MORE:.0%}; the band: the level before + {band:.0%}, or the 95th percentile "
+            "of the windows before"
         ),
     )
 

@@ -4,7 +4,8 @@ What it decides: an objective broke at the lowest step from which on it did not 
 and then held at a higher rate was a stray. So a break is believed when a second step, at a higher rate, failed too, or
 when the test ended there.
 
-What it refuses: to blame the target at a step at which the generator was not clean; such a step ends the test.
+What it refuses: to blame the target at a step at which the generator was not clean, which ends the test, or at which
+others used the target's cores, which proves nothing either way.
 """
 
 from __future__ import annotations
@@ -32,16 +33,18 @@ def stop_reason(steps: Sequence[StepOutcome], *, stop_after: int, stop_failed_sh
     if last.requests and last.failed / last.requests > stop_failed_share:
         return f"{last.failed / last.requests:.0%} of the requests failed at {last.offered_rps:g}/s"
     tail = steps[-stop_after:]
-    if len(tail) == stop_after and all(step.state is StepState.FAILED for step in tail):
-        return f"{stop_after} step{'s' if stop_after > 1 else ''} in a row broke an objective"
-    return None
+    if len(tail) < stop_after or any(step.state not in (StepState.FAILED, StepState.DISTURBED) for step in tail):
+        return None
+    disturbed = [step.reason for step in tail if step.state is StepState.DISTURBED]
+    told = f"{stop_after} step{'s' if stop_after > 1 else ''} in a row broke an objective"
+    return f"{told}; disturbed: {disturbed[-1]}" if disturbed else told
 
 
 def judge_stress(steps: Sequence[StepOutcome], *, busy_limit: float, stopped_by: str) -> StressOutcome:
     """Which objective broke at which rate, and which watched component was first at its limit.
 
     Args:
-        steps: rising; those that were not judged and those with an unclean generator prove nothing and are left out.
+        steps: rising; only those that held or failed prove anything, the others are left out.
         busy_limit: share of its cores beyond which a component is at its limit.
         stopped_by: why the test ended.
     """

@@ -51,6 +51,8 @@ class StepState(StrEnum):
     FAILED = "failed"
     CLIENT_LIMITED = "client-limited"
     """It did not hold, and the generator was not clean: nothing follows about the target."""
+    DISTURBED = "disturbed"
+    """It did not hold, and others used the watched processes' cores: nothing follows about the target either."""
     BROKEN_OFF = "broken-off"
     UNJUDGED = "unjudged"
     """Warm-ups and changes of rate: nothing is asked of them."""
@@ -111,7 +113,7 @@ class StepOutcome:
     counted: bool = False
     """Whether the run's own figures contain it."""
     reason: str = ""
-    """Why the generator was not clean, or why the stage ended early."""
+    """Why the generator was not clean, or what disturbed the target."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -250,9 +252,11 @@ class CapacityOutcome:
     estimate_rps: float | None
     """The middle of the interval on a logarithmic scale; None without both ends."""
     answer: str
-    """interval, at-least (client-limited, or the highest allowed rate held), below (the lowest rate failed) or none."""
+    """interval, at-least (beyond it the generator or the machine was the limit, or it is the highest allowed rate),
+    below (the lowest rate failed) or none."""
     limiting: str
-    """The busiest watched component where the boundary failed, `generator`, or `unknown`."""
+    """The busiest watched component where the boundary failed, `generator`, `machine` (others used the cores of the
+    watched processes), or `unknown`."""
     limiting_busy: float | None
     confirmed_below: int
     """Confirming steps at the lower rate that held, of `asked_below`."""

@@ -1,6 +1,12 @@
 """What was used meanwhile: processes, the machine around them, and the rules that judge how quiet it was."""
 
-from meshperf.telemetry.busy_threads import busiest_share, cores_of, thread_cpu_s
+from meshperf.telemetry.busy_threads import (
+    ThreadTimes,
+    busiest_share,
+    cores_of,
+    longest_wait_share,
+    thread_times,
+)
 from meshperf.telemetry.guards import INVALIDATING, noise_guards, shown
 from meshperf.telemetry.node import NodeSampler
 from meshperf.telemetry.process import ProcessReading, read_process, usage
@@ -11,13 +17,15 @@ __all__ = [
     "NodeSampler",
     "ProcessReading",
     "RunQueueReading",
+    "ThreadTimes",
     "busiest_share",
     "cores_of",
+    "longest_wait_share",
     "noise_guards",
     "read_process",
     "read_run_queue",
     "run_queue_wait",
     "shown",
-    "thread_cpu_s",
+    "thread_times",
     "usage",
 ]

@@ -1,7 +1,9 @@
 """Stages run one after another on the same warm connections, each recorded with what the watched processes used.
 
 Why the watched processes' CPU is taken twice: the process's clock at the borders of the stage is exact, but a service
-with one worker on two cores is full at half of them. So the busiest thread counts where it says more.
+with one worker on two cores is full at half of them. So the busiest thread counts where it says more. And where the
+watched processes waited for a core while strangers had a good part of the machine, the stage is marked as disturbed: on
+a machine of one's own that never happens, on a shared one it must not be taken for the target's limit.
 """
 
 from __future__ import annotations
@@ -19,9 +21,22 @@ from meshperf.load.recording import PhaseRecording, Progress, SessionRecording
 from meshperf.spec.experiment import Objective
 from meshperf.spec.kinds import StepOutcome
 from meshperf.spec.records import ComponentUsage
-from meshperf.telemetry import busiest_share, cores_of, read_process, thread_cpu_s
+from meshperf.telemetry import (
+    NodeSampler,
+    ThreadTimes,
+    busiest_share,
+    cores_of,
+    longest_wait_share,
+    read_process,
+    thread_times,
+)
 
 __all__ = ["Bench"]
+
+STRANGERS = 0.1
+"""Share of all CPU time that processes outside of the test used; below it they are no excuse."""
+WAITED = 0.03
+"""Share of the time that a watched thread waited for a core; a capacity cannot be told more exactly than this."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -66,21 +81,29 @@ class Bench:
             replace(stage.phase(self.arrivals, seed=self.seed + len(self.done) + n), quantum_s=self.quantum_s)
             for n, stage in enumerate(stages)
         ]
-        threads = {name: thread_cpu_s(pid) for name, pid in self.pids.items()}
+        node = NodeSampler(pids=tuple(self.pids.values()))
+        node.begin()
+        threads = {name: thread_times(pid) for name, pid in self.pids.items()}
         before_s = time.monotonic()
         recording = self.session.run(plans, on_progress=self._progress(stages, words))
         wall_s = time.monotonic() - before_s
         self.origin_monotonic_s = time.monotonic() - (time.time() - recording.origin_unix_s)
         wait_s = self._wait(recording)
         self._last = recording
+        strangers = node.end().foreign_cpu_share
         alone = len(plans) == 1
         found = []
         for stage, plan, phase in zip(stages, plans, recording.phases, strict=False):
-            busy = self._busy(phase, threads if alone else {}, wall_s)
             ran = Ran(
-                stage=stage, plan=plan, recording=phase, session=recording, run_queue_wait_s=wait_s, busy=busy,
+                stage=stage,
+                plan=plan,
+                recording=phase,
+                session=recording,
+                run_queue_wait_s=wait_s,
+                busy=self._busy(phase, threads if alone else {}, wall_s),
                 resources=self._resources(phase),
-            )  # fmt: skip
+                disturbed=self._disturbed(threads, wall_s, strangers) if alone else "",
+            )
             found.append((ran, judge_step(ran, self.objectives, least_share=self.least_share)))
         self.done += found
         if recording.interrupted:
@@ -122,7 +145,7 @@ class Bench:
         return None if self._waited_s is None else self._waited_s - (before or 0.0)
 
     def _busy(
-        self, phase: PhaseRecording, threads: Mapping[str, Mapping[int, float]], wall_s: float
+        self, phase: PhaseRecording, threads: Mapping[str, Mapping[int, ThreadTimes]], wall_s: float
     ) -> dict[str, float]:
         """Busy share of each watched process over the stage, where its clock could be read."""
         shares: dict[str, float] = {}
@@ -131,11 +154,26 @@ class Bench:
             spent_s = _spent(phase, name)
             if spent_s is None or length_s <= 0:
                 continue
-            now = thread_cpu_s(pid)
+            now = thread_times(pid)
             whole = spent_s / (length_s * cores_of(pid, len(now)))
             one = busiest_share(threads.get(name, {}), now, wall_s)
             shares[name] = min(1.0, max(whole, one or 0.0))
         return shares
+
+    def _disturbed(
+        self, threads: Mapping[str, Mapping[int, ThreadTimes]], wall_s: float, strangers: float | None
+    ) -> str:
+        """What kept the watched processes from their cores during the last call."""
+        if strangers is None or strangers < STRANGERS:
+            return ""
+        for name, pid in self.pids.items():
+            waited = longest_wait_share(threads[name], thread_times(pid), wall_s)
+            if waited is not None and waited > WAITED:
+                return (
+                    f"{name} waited for a core {waited:.0%} of the time, while processes that are not watched used "
+                    f"{strangers:.0%} of the machine"
+                )
+        return ""
 
     def _resources(self, phase: PhaseRecording) -> tuple[ComponentUsage, ...]:
         found = []

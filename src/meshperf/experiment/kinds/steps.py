@@ -1,7 +1,8 @@
 """One stage of load judged: did the objectives hold, and was the generator clean when they did not?
 
 What it decides: a stage holds when every objective holds and the share of the offered rate that was asked for came
-back. A stage that does not hold while the generator was not clean says nothing about the target.
+back. A stage that does not hold while the generator was not clean says nothing about the target, and neither does one
+during which the target waited for cores that strangers used.
 
 Why this way: requests that were due at the end of a stage are still answered while it drains, so counting replies
 would call an overload met. What came back is therefore divided by the time it took: from the begin of the stage to the
@@ -47,6 +48,8 @@ class Ran:
     busy: Mapping[str, float] = field(default_factory=dict)
     """Busy share of each watched process."""
     resources: tuple[ComponentUsage, ...] = ()
+    disturbed: str = ""
+    """What kept the watched processes from their cores; empty when nothing did, or when that is not known."""
 
 
 def judge_step(ran: Ran, objectives: Sequence[Objective], *, least_share: float) -> StepOutcome:
@@ -83,7 +86,9 @@ def judge_step(ran: Ran, objectives: Sequence[Objective], *, least_share: float)
     p50, p90, p99 = (None if math.isnan(q) else float(q) for q in phase.response.quantile([0.5, 0.9, 0.99]))
     held = all(reading.held for reading in readings)
     unclean = _unclean(run)
-    state = StepState.HELD if held else StepState.CLIENT_LIMITED if unclean else StepState.FAILED
+    state = StepState.HELD if held else StepState.FAILED
+    if not held and (unclean or ran.disturbed):
+        state = StepState.CLIENT_LIMITED if unclean else StepState.DISTURBED
     if phase.interrupted:
         state = StepState.BROKEN_OFF
     elif not ran.stage.counted:
@@ -103,7 +108,7 @@ def judge_step(ran: Ran, objectives: Sequence[Objective], *, least_share: float)
         objectives=tuple(readings) if ran.stage.counted else (),
         busy=dict(ran.busy),
         generator_busy=run.generator.busy_share,
-        reason=unclean if state is StepState.CLIENT_LIMITED else "",
+        reason={StepState.CLIENT_LIMITED: unclean, StepState.DISTURBED: ran.disturbed}.get(state, ""),
     )
 
 
