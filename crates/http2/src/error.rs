@@ -18,6 +18,10 @@ pub enum ConnectionError {
     StreamMissing,
     #[error("a frame that belongs to the connection came with a stream")]
     StreamUnexpected,
+    #[error("a frame came for a stream that was never opened")]
+    IdleStream,
+    #[error("a stream was opened with a number that is even or not above the last one")]
+    StreamNumber,
     #[error("a frame came between HEADERS and its CONTINUATION")]
     BlockInterrupted,
     #[error("CONTINUATION came without HEADERS before it")]

@@ -1,4 +1,5 @@
-//! One connection: read a request, serve it, write the reply, and again.
+//! One connection: read a request, serve it, write the reply, and again. A client that begins with HTTP/2's preface is
+//! handed on to `http2`.
 //!
 //! A state machine that never waits: it goes as far as the socket lets it and says what it waits for. Requests that
 //! follow before the reply is written (pipelining) stay in the buffer or in the kernel until their turn.
@@ -6,8 +7,11 @@
 use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
 
+use meshperf_http2::{PREFACE, Preface};
+
 use crate::body::{Body, Progress};
 use crate::http1::{self, Framing, Head, LONGEST_HEAD, Parsed, Persistence, Route};
+use crate::http2::Http2;
 use crate::identity;
 use crate::linger::Linger;
 use crate::reply::{self, Reply};
@@ -32,6 +36,9 @@ pub enum Step {
 }
 
 enum Phase {
+    /// Nothing was read yet: the first bytes tell which HTTP it is.
+    First,
+    Http2(Box<Http2>),
     Head,
     Body(Body),
     Serving,
@@ -62,7 +69,7 @@ impl Connection {
         Connection {
             transport,
             peer,
-            phase: Phase::Head,
+            phase: Phase::First,
             buffer: vec![0; FIRST_BUFFER],
             start: 0,
             end: 0,
@@ -83,6 +90,7 @@ impl Connection {
                 self.phase = Phase::Replying;
                 self.advance(service)
             }
+            Phase::Http2(ref mut http2) => http2.timer(&mut self.transport, service),
             Phase::Lingering(_) => Step::Over,
             _ => Step::Socket,
         }
@@ -102,6 +110,16 @@ impl Connection {
     fn try_advance(&mut self, service: &mut Service) -> io::Result<Step> {
         for _ in 0..BUDGET {
             match &mut self.phase {
+                Phase::First => match self.look() {
+                    Preface::Whole => self.begin_http2(service),
+                    Preface::Absent => self.phase = Phase::Head,
+                    Preface::Partial => {
+                        if self.fill()? == 0 {
+                            return Ok(Step::Over);
+                        }
+                    }
+                },
+                Phase::Http2(http2) => return Ok(http2.advance(&mut self.transport, service)),
                 Phase::Head => match self.parse() {
                     Parsed::Partial => {
                         if self.fill()? == 0 {
@@ -144,6 +162,24 @@ impl Connection {
             }
         }
         Ok(Step::Turn)
+    }
+
+    /// The client began with HTTP/2's preface; what came after it is its first frames.
+    fn begin_http2(&mut self, service: &Service) {
+        service.counters.http2_connections.add(1);
+        let early = self.buffer[self.start + PREFACE.len()..self.end].to_vec();
+        self.phase = Phase::Http2(Box::new(Http2::new(self.peer, early, service)));
+        self.buffer = Vec::new();
+        (self.start, self.end) = (0, 0);
+    }
+
+    /// Which HTTP the first bytes are of; over TLS, only what the handshake agreed on.
+    fn look(&self) -> Preface {
+        let unread = &self.buffer[self.start..self.end];
+        match (Preface::of(unread), self.transport.agreed_http2()) {
+            (Preface::Whole, Some(false)) => Preface::Absent,
+            (found, _) => found,
+        }
     }
 
     /// Parses the head, but only when that can have changed: a head that comes byte by byte costs no quadratic time.

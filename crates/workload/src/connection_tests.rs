@@ -15,7 +15,7 @@ use crate::service::Service;
 use crate::transport::Transport;
 
 thread_local! {
-    static ALLOCATIONS: Cell<u64> = const { Cell::new(0) };
+    pub static ALLOCATIONS: Cell<u64> = const { Cell::new(0) };
 }
 
 struct Counting;
@@ -39,7 +39,7 @@ static COUNTING: Counting = Counting;
 
 const GET: &[u8] = b"GET / HTTP/1.1\r\nhost: x\r\naccept: */*\r\n\r\n";
 
-fn service(line: &str) -> Service {
+pub fn service(line: &str) -> Service {
     let words = format!("--listen 127.0.0.1:0 {line}");
     match options::parse(words.split_whitespace().map(Into::into)) {
         Ok(Request::Serve(options)) => Service::new(&options, 0, Arc::new(Counters::default())),
@@ -47,7 +47,7 @@ fn service(line: &str) -> Service {
     }
 }
 
-fn pair() -> (TcpStream, Connection) {
+pub fn pair() -> (TcpStream, Connection) {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a listener");
     let client = TcpStream::connect(listener.local_addr().expect("an address")).expect("connected");
     let (server, peer) = listener.accept().expect("accepted");
@@ -56,7 +56,7 @@ fn pair() -> (TcpStream, Connection) {
 }
 
 /// Lets the connection go on, as the loop does when the socket became readable, until it has read something.
-fn arrive(connection: &mut Connection, service: &mut Service) -> Step {
+pub fn arrive(connection: &mut Connection, service: &mut Service) -> Step {
     loop {
         connection.transport.note_ready(true, false);
         let step = connection.advance(service);

@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use serde::Serialize;
 
 const STATUSES: usize = 600;
+const GRPC_STATUSES: usize = 17;
 
 #[repr(align(128))]
 pub struct Counters {
@@ -32,7 +33,9 @@ pub struct Counters {
     pub udp_duplicated: Count,
     pub udp_reordered: Count,
     pub udp_unsent: Count,
+    pub http2_connections: Count,
     by_status: [Count; STATUSES],
+    by_grpc_status: [Count; GRPC_STATUSES],
 }
 
 #[derive(Default)]
@@ -76,7 +79,9 @@ impl Default for Counters {
             udp_duplicated: Count::default(),
             udp_reordered: Count::default(),
             udp_unsent: Count::default(),
+            http2_connections: Count::default(),
             by_status: std::array::from_fn(|_| Count::default()),
+            by_grpc_status: std::array::from_fn(|_| Count::default()),
         }
     }
 }
@@ -84,6 +89,12 @@ impl Default for Counters {
 impl Counters {
     pub fn answered(&self, status: u16) {
         if let Some(count) = self.by_status.get(usize::from(status)) {
+            count.add(1);
+        }
+    }
+
+    pub fn answered_grpc(&self, status: u8) {
+        if let Some(count) = self.by_grpc_status.get(usize::from(status)) {
             count.add(1);
         }
     }
@@ -114,7 +125,11 @@ pub struct Totals {
     pub udp_unsent: u64,
     /// Thrown away by the kernel before a worker could receive them; known to the sockets, not to the workers.
     pub udp_overrun: u64,
+    /// Of `connections`, those that spoke HTTP/2.
+    pub http2_connections: u64,
     pub by_status: BTreeMap<u16, u64>,
+    /// Calls that were ended, by gRPC status.
+    pub by_grpc_status: BTreeMap<u8, u64>,
 }
 
 impl Totals {
@@ -147,6 +162,12 @@ impl Totals {
             totals.udp_duplicated += worker.udp_duplicated.get();
             totals.udp_reordered += worker.udp_reordered.get();
             totals.udp_unsent += worker.udp_unsent.get();
+            totals.http2_connections += worker.http2_connections.get();
+            for (status, count) in (0..).zip(&worker.by_grpc_status) {
+                if count.get() > 0 {
+                    *totals.by_grpc_status.entry(status).or_default() += count.get();
+                }
+            }
             for (status, count) in worker.by_status.iter().enumerate() {
                 if count.get() > 0 {
                     *totals.by_status.entry(status as u16).or_default() += count.get();

@@ -1,4 +1,4 @@
-//! Reading HTTP/1.1 requests, as strictly as a server must and no further.
+//! Reading HTTP/1.1 and 1.0 requests, as strictly as a server must and no further.
 //!
 //! A head is parsed by httparse; what is decided here is what the request means for this server: how its body is
 //! framed, whether the connection stays open, and what is asked for. Anything two parties could read differently (a
@@ -174,7 +174,7 @@ fn has_token(value: &[u8], token: &[u8]) -> bool {
 }
 
 /// What a target (origin form, absolute form or `*`) asks for; None where `?bytes=` is wrong or too large.
-fn route(target: &str) -> Option<Route> {
+pub fn route(target: &str) -> Option<Route> {
     let origin = match target.find("://") {
         Some(scheme) if !target.starts_with('/') => {
             let rest = &target[scheme + 3..];

@@ -68,6 +68,31 @@ pub fn describe(
     serde_json::to_vec(&answer).expect("strings and maps of strings are always valid JSON")
 }
 
+/// The same for a request of HTTP/2, by its fields: those whose names begin with a colon stand for the request line.
+pub fn describe_fields<'a>(
+    fields: impl Iterator<Item = (&'a [u8], &'a [u8])>,
+    transport: &Transport,
+    peer: SocketAddr,
+    rule: Option<&IdentityHeader>,
+) -> Vec<u8> {
+    let mut headers = Vec::new();
+    let (mut method, mut path) = (None, None);
+    for (name, value) in fields {
+        // Names outside UTF-8 are malformed (RFC 9113 §8.2.1); they have no place in JSON either.
+        let Ok(name) = std::str::from_utf8(name) else {
+            continue;
+        };
+        match name {
+            ":method" => method = std::str::from_utf8(value).ok(),
+            ":path" => path = std::str::from_utf8(value).ok(),
+            _ => headers.push(Header { name, value }),
+        }
+    }
+    let mut request = httparse::Request::new(&mut headers);
+    (request.method, request.path) = (method, path);
+    describe(&request, transport, peer, rule)
+}
+
 /// The identity in the agreed header, if the connection comes from the peer that may set it.
 fn from_header(
     headers: &[Header<'_>],

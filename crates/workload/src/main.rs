@@ -14,8 +14,14 @@ mod datagram_faults;
 mod datagrams;
 mod doors;
 mod failure;
+mod grpc;
 mod guest;
 mod http1;
+mod http2;
+#[cfg(test)]
+mod http2_bench;
+#[cfg(test)]
+mod http2_tests;
 mod identity;
 mod linger;
 mod mmsg;

@@ -15,7 +15,8 @@ use crate::truth::Stall;
 use crate::written::Written;
 
 pub const USAGE: &str = "\
-meshperf-workload: the measured service. It answers every HTTP/1.1 request with a body of a chosen size.
+meshperf-workload: the measured service. It answers every HTTP request with a body of a chosen size,
+and gRPC calls as their requests choose.
 
 usage: meshperf-workload --listen IP:PORT [options]
 
@@ -32,6 +33,8 @@ what
   --service-time TIME          300us | exponential:300us | lognormal:300us:0.5; the duration is the mean
   --busy                       compute for the service time instead of waiting: a single server for each worker
   --status CODE:SHARE          answer this share of the requests with CODE; repeatable, the rest is 200
+  --grpc-status CODE:SHARE     the same for gRPC calls; without it, those that --status picks fail with 13
+  --max-streams N              streams that one HTTP/2 connection may have open (1000)
   --seed N                     of service times and statuses (0)
   --spin TIME                  how long before a reply is due to stop sleeping and spin (60us)
 known truth
@@ -69,6 +72,9 @@ pub struct Options {
     pub busy: bool,
     /// (status, share), shares in (0, 1], their sum at most 1.
     pub status: Vec<(u16, f64)>,
+    /// The same for gRPC, 1 to 16; empty: calls fail with 13 where `status` says so.
+    pub grpc_status: Vec<(u8, f64)>,
+    pub max_streams: u32,
     pub seed: u64,
     pub spin_ns: u64,
     pub stall: Option<Stall>,
@@ -199,6 +205,10 @@ mod tests {
             ("--status 503:nan", "--status"),
             ("--status 101:0.1", "--status"),
             ("--status 503:0.1 --status 503:0.1", "twice"),
+            ("--grpc-status 17:0.1", "--grpc-status"),
+            ("--grpc-status 0:0.1", "--grpc-status"),
+            ("--grpc-status 14:0.6 --grpc-status 13:0.5", "more than 1"),
+            ("--max-streams 0", "--max-streams"),
             ("--seed 1 --seed 2", "--seed"),
             ("--stall 1s/1s", "--stall"),
             ("--stall-connections 0.5", "--stall"),
@@ -232,10 +242,15 @@ mod tests {
             "--listen 127.0.0.1:8080 --admin 127.0.0.1:8081 --workers 2 --response-bytes 0 --service-time=300us --busy \
              --status 503:0.01 --stall 200ms/1000ms --stall-connections 0.5 --tls-cert c --tls-key k --tls-client-ca a \
              --tls-client-identity spiffe://x/y --tls-client-identity spiffe://x/z --identity-header XFCC --trusted-peer 127.0.0.2 --seconds 2.5 \
-             --tcp 127.0.0.1:1 --tcp-mode fixed:8:16 --udp 127.0.0.1:1 --udp-drop 2 --udp-duplicate 3 --udp-reorder 4",
+             --tcp 127.0.0.1:1 --tcp-mode fixed:8:16 --udp 127.0.0.1:1 --udp-drop 2 --udp-duplicate 3 --udp-reorder 4 \
+             --grpc-status 14:0.5 --max-streams 7",
         )
         .expect("options");
         assert_eq!(options.status, [(503, 0.01)]);
+        assert_eq!(
+            (options.grpc_status, options.max_streams),
+            (vec![(14, 0.5)], 7)
+        );
         assert_eq!(
             options.tcp_mode,
             Mode::Fixed {

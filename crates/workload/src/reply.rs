@@ -203,7 +203,7 @@ fn write_head(into: &mut Vec<u8>, status: u16, persistence: Persistence, kind: &
     written.expect("writing into memory does not fail");
 }
 
-fn has_body(status: u16) -> bool {
+pub fn has_body(status: u16) -> bool {
     !matches!(status, 204 | 304)
 }
 

@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use crate::counters::Counters;
+use crate::grpc::status;
 use crate::http1::{Head, Route};
+use crate::http2::Blocks;
 use crate::options::{IdentityHeader, Options};
 use crate::random::Random;
 use crate::reply::{Book, Reply};
@@ -12,12 +14,20 @@ use crate::sys::now_ns;
 
 pub struct Service {
     pub book: Book,
+    /// The same for HTTP/2.
+    pub blocks: Blocks,
+    /// Room to read into, lent to whichever connection has its turn.
+    pub scratch: Vec<u8>,
+    /// Streams that one connection may have open.
+    pub max_streams: u32,
     pub counters: Arc<Counters>,
     pub identity_header: Option<IdentityHeader>,
     time: ServiceTime,
     busy: bool,
     /// Upper ends of the shares of the statuses after the first, which is 200.
     thresholds: Vec<f64>,
+    /// gRPC statuses other than 0 and the upper ends of their shares; empty: calls follow the statuses of HTTP.
+    grpc_statuses: Vec<(u8, f64)>,
     times: Random,
     statuses: Random,
 }
@@ -32,13 +42,21 @@ impl Service {
             *sum += share;
             Some(*sum)
         });
+        let grpc_statuses = options.grpc_status.iter().scan(0.0, |sum, (code, share)| {
+            *sum += share;
+            Some((*code, *sum))
+        });
         Service {
             book: Book::new(options.response_bytes, &codes),
+            blocks: Blocks::new(options.response_bytes, &codes),
+            scratch: Vec::new(),
+            max_streams: options.max_streams,
             counters,
             identity_header: options.identity_header.clone(),
             time: options.service_time,
             busy: options.busy,
             thresholds: thresholds.collect(),
+            grpc_statuses: grpc_statuses.collect(),
             times: Random::new(options.seed, 2 * worker),
             statuses: Random::new(options.seed, 2 * worker + 1),
         }
@@ -62,7 +80,18 @@ impl Service {
         self.busy
     }
 
-    fn draw_status(&mut self) -> usize {
+    /// The status that the next call is made to fail with, if it is.
+    pub fn draw_grpc_status(&mut self) -> Option<u8> {
+        if self.grpc_statuses.is_empty() {
+            return (self.draw_status() > 0).then_some(status::INTERNAL);
+        }
+        let draw = self.statuses.uniform();
+        let drawn = self.grpc_statuses.iter().find(|(_, end)| draw < *end);
+        drawn.map(|(code, _)| *code)
+    }
+
+    /// The status of the next reply: its index in the book.
+    pub fn draw_status(&mut self) -> usize {
         if self.thresholds.is_empty() {
             return 0;
         }

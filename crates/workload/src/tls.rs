@@ -30,7 +30,7 @@ pub fn configure(files: &TlsFiles) -> Result<Arc<ServerConfig>, Failure> {
         minimum_version: files.minimum.clone(),
         cipher_suites: files.ciphers.clone(),
         groups: files.groups.clone(),
-        alpn: vec!["http/1.1".to_owned()],
+        alpn: ["h2", "http/1.1", "http/1.0"].map(str::to_owned).to_vec(),
         // The load engine and the sidecars do not resume either: every handshake is a full one, in every arm.
         resumption: false,
     };

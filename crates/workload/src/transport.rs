@@ -196,6 +196,14 @@ impl Transport {
         let _ = self.socket().stream.shutdown(Shutdown::Write);
     }
 
+    /// Whether HTTP/2 was agreed on in the handshake; None on a plain connection, where nothing is agreed on.
+    pub fn agreed_http2(&self) -> Option<bool> {
+        match self {
+            Transport::Plain(_) => None,
+            Transport::Tls(tls) => Some(tls.session.alpn_protocol() == Some(b"h2")),
+        }
+    }
+
     pub fn tls_facts(&self) -> TlsFacts {
         let Transport::Tls(tls) = self else {
             return TlsFacts::default();

@@ -1,15 +1,18 @@
 //! Options as they were written: each read by its name, then looked at together.
 
 use std::collections::BTreeMap;
+use std::fmt::Display;
 use std::net::{IpAddr, SocketAddr};
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
+use std::str::FromStr;
 use std::time::Duration;
 
 use lexopt::ValueExt;
 
 use crate::datagram_faults::Faults;
 use crate::failure::Failure;
+use crate::grpc::status;
 use crate::options::{IdentityHeader, Options, TlsFiles};
 use crate::quantity::parse_duration_ns;
 use crate::service_time::ServiceTime;
@@ -17,6 +20,8 @@ use crate::stream::Mode;
 use crate::truth::Stall;
 
 const MOST_WORKERS: usize = 256;
+/// A stream in service takes some memory, and a client may open as many as it is allowed.
+const MOST_STREAMS: u64 = 1 << 20;
 const LARGEST_RESPONSE: u64 = 1 << 30;
 
 /// Options as they were written, before they are looked at together.
@@ -27,7 +32,7 @@ pub struct Written {
     any_address: bool,
 }
 
-const KNOWN: [&str; 28] = [
+const KNOWN: [&str; 30] = [
     "listen",
     "admin",
     "tcp",
@@ -40,6 +45,8 @@ const KNOWN: [&str; 28] = [
     "response-bytes",
     "service-time",
     "status",
+    "grpc-status",
+    "max-streams",
     "seed",
     "spin",
     "stall",
@@ -57,7 +64,13 @@ const KNOWN: [&str; 28] = [
     "busy",
     "allow-any-address",
 ];
-const REPEATABLE: [&str; 4] = ["status", "tls-client-identity", "tls-cipher", "tls-group"];
+const REPEATABLE: [&str; 5] = [
+    "status",
+    "grpc-status",
+    "tls-client-identity",
+    "tls-cipher",
+    "tls-group",
+];
 
 impl Written {
     /// Takes in one option by its name, with its value where it has one.
@@ -103,7 +116,9 @@ impl Written {
                 .one("service-time", ServiceTime::parse)?
                 .unwrap_or(ServiceTime::None),
             busy: self.busy,
-            status: self.statuses()?,
+            status: self.statuses("status", 200..=599)?,
+            grpc_status: self.statuses("grpc-status", 1..=status::LAST)?,
+            max_streams: self.number("max-streams", 1000, 1..=MOST_STREAMS)? as u32,
             seed: self.number("seed", 0, 0..=u64::MAX)?,
             spin_ns: self.one("spin", parse_duration_ns)?.unwrap_or(60_000),
             stall: self.stall()?,
@@ -197,33 +212,39 @@ impl Written {
         })
     }
 
-    fn statuses(&mut self) -> Result<Vec<(u16, f64)>, Failure> {
-        let mut statuses: Vec<(u16, f64)> = Vec::new();
-        for text in self.all("status") {
+    fn statuses<T>(
+        &mut self,
+        name: &str,
+        codes: RangeInclusive<T>,
+    ) -> Result<Vec<(T, f64)>, Failure>
+    where
+        T: Copy + PartialOrd + Display + FromStr,
+    {
+        let refused = |why: String| Err(Failure::Usage(format!("--{name}: {why}")));
+        let mut statuses: Vec<(T, f64)> = Vec::new();
+        for text in self.all(name) {
             let parsed = text
                 .split_once(':')
                 .and_then(|(code, share)| Some((code.parse().ok()?, share.parse().ok()?)));
             match parsed {
-                Some((code, share))
-                    if (200..=599).contains(&code) && share > 0.0 && share <= 1.0 =>
-                {
+                Some((code, share)) if codes.contains(&code) && share > 0.0 && share <= 1.0 => {
                     if statuses.iter().any(|(other, _)| *other == code) {
-                        return Err(Failure::Usage(format!("--status: {code} is given twice")));
+                        return refused(format!("{code} is given twice"));
                     }
                     statuses.push((code, share));
                 }
                 _ => {
-                    return Err(Failure::Usage(format!(
-                        "--status: `{text}` is not CODE:SHARE with a code from 200 to 599 and a share in (0, 1]"
-                    )));
+                    return refused(format!(
+                        "`{text}` is not CODE:SHARE with a code from {} to {} and a share in (0, 1]",
+                        codes.start(),
+                        codes.end()
+                    ));
                 }
             }
         }
         // A rounding error in the sum of written shares is not the user's.
         if statuses.iter().map(|(_, share)| share).sum::<f64>() > 1.0 + 1e-9 {
-            return Err(Failure::Usage(
-                "--status: the shares add up to more than 1".into(),
-            ));
+            return refused("the shares add up to more than 1".to_owned());
         }
         Ok(statuses)
     }

@@ -16,7 +16,8 @@ def counters(endpoint: Endpoint) -> Mapping[str, int]:
 
     Returns:
         requests, bytes_in and bytes_out (on the sockets: heads, bodies, TLS records), connections, connections_open,
-        tls_handshakes, tls_failures, `status.200` and so on for every status that was answered, tcp_connections,
+        tls_handshakes, tls_failures, http2_connections, `status.200` and so on for every status that was answered,
+        `grpc_status.0` and so on for every status that a gRPC call ended with, tcp_connections,
         tcp_connections_open, tcp_messages, tcp_bytes_in, tcp_bytes_out, udp_in and udp_out (datagrams), udp_bytes_in
         and udp_bytes_out (payloads), udp_dropped, udp_duplicated, udp_reordered, udp_unsent, udp_overrun, and
         started_monotonic_ns, the origin of its stalls on CLOCK_MONOTONIC.
@@ -34,4 +35,6 @@ def counters(endpoint: Endpoint) -> Mapping[str, int]:
     found = {name: value for name, value in answer.items() if isinstance(value, int)}
     for status, count in answer.get("by_status", {}).items():
         found[f"status.{status}"] = count
+    for status, count in answer.get("by_grpc_status", {}).items():
+        found[f"grpc_status.{status}"] = count
     return found
