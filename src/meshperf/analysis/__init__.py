@@ -13,6 +13,7 @@ from meshperf.analysis.intervals import (
     ratio_estimate,
 )
 from meshperf.analysis.noise_floor import noise_floors
+from meshperf.analysis.objectives import try_objectives
 from meshperf.analysis.records import (
     ArmSummary,
     Comparability,
@@ -65,5 +66,6 @@ __all__ = [
     "rounds_to_decide",
     "slices_add_up",
     "tost_p",
+    "try_objectives",
     "within_round",
 ]

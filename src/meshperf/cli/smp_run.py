@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from meshperf.cli.experiment_run import command_line, default_folder
-from meshperf.cli.load_run import summarise
+from meshperf.cli.load_summary import summarise
 from meshperf.cli.output import consoles
 from meshperf.cli.progress import ExperimentProgress
 from meshperf.environments import HostReader

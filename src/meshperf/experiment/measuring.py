@@ -15,12 +15,14 @@ from dataclasses import dataclass
 
 from meshperf.environments.local import LocalSite
 from meshperf.experiment.assembly import clock_name
+from meshperf.experiment.offered import steady_phase
 from meshperf.experiment.pilot import PilotFinding, choose_slice, default_slice, pilot_phases
 from meshperf.experiment.plan import RoundPlan, seed_of, slice_phases
 from meshperf.experiment.residents import Deployed
 from meshperf.load.native import NativeSession
-from meshperf.load.plan import Arrivals, Phase, SessionPlan, WaitMode
+from meshperf.load.plan import Phase, ReceiveClock, SessionPlan, WaitMode
 from meshperf.load.recording import PhaseRecording, Progress, SessionRecording
+from meshperf.load.targets import require_open_files
 from meshperf.spec.experiment import Experiment, LoadPoint
 from meshperf.spec.records import ComponentUsage, NoiseReading
 from meshperf.telemetry import NodeSampler, ProcessReading, read_process, read_run_queue, run_queue_wait, usage
@@ -62,6 +64,7 @@ def session_plan(site: LocalSite, deployed: Sequence[Deployed], point: LoadPoint
         # Spinning is for a core that no measured process may use; else it would take its time from what is measured.
         wait=WaitMode.SLEEP if site.cpus.generator_shared else WaitMode.HYBRID,
         clocks={clock_name(item, process.name): process.pid for item in deployed for process in item.processes},
+        receive_clock=ReceiveClock(point.receive_clock),
     )
 
 
@@ -85,12 +88,16 @@ def measure(
 
     Raises:
         DeploymentError: a measured process ended (MP5104). KeyboardInterrupt: the user broke off.
+        UsageError: the connections of the load point are more than the open files that this process may have.
     """
     point = experiment.load[load_point]
-    with NativeSession.open(session_plan(site, deployed, point)) as session:
+    plan = session_plan(site, deployed, point)
+    require_open_files(plan)
+    with NativeSession.open(plan) as session:
         bench = _Bench(site=site, session=session, on_progress=on_progress)
         warmed = bench.run(
-            "warm-up", [_stretch(index, point, point.warmup_s, seed=index) for index in range(len(deployed))]
+            "warm-up",
+            [steady_phase(point, index, point.warmup_s, seed=index, label="0") for index in range(len(deployed))],
         )
         length, chosen_by, finding = _slice_length(bench, deployed, round_plan, experiment, point, slice_s)
         phases, blocks = slice_phases(round_plan, point, load_point=load_point, slice_s=length, attempt=attempt)
@@ -106,7 +113,8 @@ def measure(
         if with_control and experiment.design == "interleaved":
             for index in range(len(deployed)):
                 node.begin()
-                stretch = bench.run("control", [_stretch(index, point, _CONTROL_S, seed=round_plan.seed)])
+                phase = steady_phase(point, index, _CONTROL_S, seed=round_plan.seed, label="0")
+                stretch = bench.run("control", [phase])
                 noise.append(node.end())
                 control.append(_control_figures(stretch.phases[0]))
     return Measured(
@@ -205,12 +213,6 @@ def _prediction(finding: PilotFinding) -> str:
     if math.isnan(finding.predicted_half_width):
         return "no prediction"
     return f"p50 ratio to +/-{finding.predicted_half_width:.1%} expected inside one deployment"
-
-
-def _stretch(target: int, point: LoadPoint, duration_s: float, *, seed: int) -> Phase:
-    return Phase(
-        target=target, duration_s=duration_s, arrivals=Arrivals(point.arrivals), rate=point.rate, seed=seed, label="0"
-    )
 
 
 def _control_figures(phase: PhaseRecording) -> dict[str, float]:

@@ -21,9 +21,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from meshperf.experiment.offered import steady_phase
 from meshperf.experiment.plan import GUARD_S, LEAD_IN_S, SLICE_CEILING_S, SLICE_FLOOR_S
 from meshperf.histograms import Histogram, merge
-from meshperf.load.plan import Arrivals, Phase
+from meshperf.load.plan import Phase
 from meshperf.load.recording import PhaseRecording
 from meshperf.spec.experiment import LoadPoint
 
@@ -63,15 +64,7 @@ def pilot_phases(point: LoadPoint, targets: Sequence[int], seed: int) -> tuple[P
     """Continuous load on each target in turn, recorded in stretches of 50 ms without lead-in or guard."""
     stretches = int(_CONTINUOUS_S / STRETCH_S)
     return tuple(
-        Phase(
-            target=target,
-            duration_s=STRETCH_S,
-            arrivals=Arrivals(point.arrivals),
-            rate=point.rate,
-            drain_s=1.0,
-            seed=seed + stretches * position + stretch,
-            label="pilot",
-        )
+        steady_phase(point, target, STRETCH_S, drain_s=1.0, seed=seed + stretches * position + stretch, label="pilot")
         for position, target in enumerate(targets)
         for stretch in range(stretches)
     )

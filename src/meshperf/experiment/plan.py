@@ -14,7 +14,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from random import Random
 
-from meshperf.load.plan import Arrivals, Phase
+from meshperf.experiment.offered import counted_phase
+from meshperf.load.plan import Phase
 from meshperf.spec.experiment import Arm, Experiment, LoadPoint
 
 __all__ = ["Group", "Plan", "Resident", "RoundPlan", "make_plan", "seed_of", "slice_phases"]
@@ -121,11 +122,10 @@ def slice_phases(
         residents = list(range(len(round_plan.group.residents)))
         order.shuffle(residents)
         phases += [
-            Phase(
-                target=resident,
-                duration_s=slice_s,
-                arrivals=Arrivals(point.arrivals),
-                rate=point.rate,
+            counted_phase(
+                point,
+                resident,
+                slice_s,
                 lead_in_s=LEAD_IN_S,
                 guard_s=GUARD_S,
                 drain_s=_DRAIN_S,

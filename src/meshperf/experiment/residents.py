@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from meshperf.environments.site import Process, Site
 from meshperf.errors import ComparisonError
 from meshperf.experiment.plan import Resident, RoundPlan
 from meshperf.load.plan import Target
+from meshperf.load.targets import requested
 from meshperf.meshes import AppAddress, ArmDeployment, TlsFiles, open_mesh
 from meshperf.spec.experiment import LoadPoint, Workload
 from meshperf.spec.records import Claim
@@ -39,16 +40,7 @@ class Deployed:
 
     def target(self, point: LoadPoint) -> Target:
         """Where this resident's load goes at one load point."""
-        return replace(
-            self.deployment.target,
-            name=self.resident.name,
-            connections=point.connections,
-            method=point.method,
-            path=point.path,
-            headers=point.headers,
-            body=point.body,
-            timeout_s=point.timeout_s,
-        )
+        return requested(self.deployment.target, point, name=self.resident.name)
 
 
 def deploy_round(

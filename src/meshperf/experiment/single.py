@@ -1,13 +1,13 @@
-"""One run against one target that is already there: no deployment, no arms, no comparison.
+"""One run against targets that are already there: no deployment, no arms, no comparison.
 
-`meshperf load` and SMP test files use it. The phases are a warm-up that is not counted and one counted stretch on the
-same connections; breaking off keeps what was recorded.
+`meshperf load` and SMP test files use it. The phases are a warm-up that is not counted, the counted stretch or its
+stages, and a cool-down that is not counted, all on the same connections; breaking off keeps what was recorded.
 """
 
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from meshperf.experiment.assembly import (
@@ -20,9 +20,11 @@ from meshperf.experiment.assembly import (
 )
 from meshperf.experiment.conditions import load_facts
 from meshperf.experiment.measured_fields import measured_fields
+from meshperf.experiment.offered import counted_phase, mean_rate, steady_phase
 from meshperf.load.native import NativeSession
-from meshperf.load.plan import Arrivals, Phase, SessionPlan, Target, WaitMode
+from meshperf.load.plan import Arrivals, Phase, ReceiveClock, SessionPlan, Target, WaitMode
 from meshperf.load.recording import PhaseRecording, Progress, SessionRecording
+from meshperf.load.targets import require_open_files
 from meshperf.spec.experiment import LoadPoint
 from meshperf.spec.records import (
     Counts,
@@ -45,39 +47,49 @@ _TARGET_MAY_BE_HERE = "the target may run on this machine"
 
 
 def run_single(
-    target: Target,
+    target: Target | Sequence[Target],
     point: LoadPoint,
     *,
     name: str,
     host_facts: Facts,
-    workers: int = 1,
-    wait: WaitMode = WaitMode.AUTO,
+    weights: Sequence[float] = (),
     seed: int = 1,
     on_progress: Callable[[str, Progress], None] | None = None,
 ) -> tuple[RunResult, bool]:
-    """Load one target once.
+    """Load one target once, or several that share the requests.
+
+    Args:
+        point: also how many workers there are, how they wait, and where they are pinned.
+        weights: shares of several targets in their order; none: equal.
+        on_progress: called about four times a second with what is under way and the counters since the beginning.
 
     Returns:
         The run, and whether it was broken off (then the result covers what was done until then).
 
     Raises:
-        TargetError: the target cannot be reached or does not speak the protocol.
+        TargetError: a target cannot be reached or does not speak the protocol.
+        UsageError: more connections than this process may have open files (MP1001).
     """
-    plan = SessionPlan(targets=(target,), workers=workers, wait=wait)
-    arrivals = Arrivals(point.arrivals)
-    warm = _phase(point, arrivals, point.warmup_s, seed=seed, label="warm-up")
-    counted = _phase(point, arrivals, point.duration_s, seed=seed + 1, label="0")
+    targets = (target,) if isinstance(target, Target) else tuple(target)
+    plan = SessionPlan(
+        targets=targets,
+        workers=point.workers,
+        wait=WaitMode(point.wait),
+        cpus=point.cpus,
+        receive_clock=ReceiveClock(point.receive_clock),
+    )
+    require_open_files(plan)
+    before, counted, after = _phases(point, _mix(targets, weights), seed)
+    phases = (*before, *counted, *after)
     node = NodeSampler(pids=())
     with NativeSession.open(plan) as session:
-        phases = [warm, counted] if point.warmup_s > 0 else [counted]
         node.begin()
-        recording = session.run(
-            phases, on_progress=None if on_progress is None else lambda progress: on_progress("measuring", progress)
-        )
+        recording = session.run(phases, on_progress=_watched(on_progress, len(before), len(counted)))
         waited_s = worker_wait(recording)
     noise = node.end()
-    phase = _counted(recording, len(phases) - 1)
-    begun = wall_time(recording, phase.begin_s)
+    done = recording.phases[len(before) :][: len(counted)]
+    kept = done or (_nothing(recording),)
+    begun = wall_time(recording, kept[0].begin_s)
     run = judged(
         RunResult(
             run_id=f"{begun:%Y%m%dT%H%M%S}-{secrets.token_hex(3)}",
@@ -85,11 +97,11 @@ def run_single(
             experiment=name,
             arm=name,
             start_time=begun,
-            end_time=wall_time(recording, phase.drained_s),
-            **measured_fields((phase,), recording, targets=(0,), protocol=point.protocol),
-            offered_rps=point.rate,
-            slices=(slice_record(0, 0, phase, {}),),
-            generator=generator_health((phase,), recording, run_queue_wait_s=waited_s),
+            end_time=wall_time(recording, kept[-1].drained_s),
+            **measured_fields(kept, recording, targets=range(len(targets)), protocol=str(targets[0].protocol)),
+            offered_rps=mean_rate(point),
+            slices=tuple(slice_record(position, position, phase, {}) for position, phase in enumerate(kept)),
+            generator=generator_health(kept, recording, run_queue_wait_s=waited_s),
             noise=(noise,),
             facts={
                 **host_facts,
@@ -97,33 +109,66 @@ def run_single(
                     point,
                     wait=recording.wait,
                     workers=recording.workers,
-                    targets=(target,),
-                    phases=(counted,),
+                    targets=targets,
+                    phases=counted,
                     receive_clock=recording.receive_clock,
                 ),
                 **tls_facts(recording, 0),
             },
             design=DesignLabels(design="single", seed=seed),
         ),
-        arrivals,
+        Arrivals(point.arrivals),
     )
-    reached = len(recording.phases) == len(phases)
-    if not reached:
+    if not done:
         # Nothing was counted, so what the generator would say of the rate or the errors is about nothing.
         run = replace(run, validity=Validity(state=ValidityState.INVALID, reasons=(_NOT_REACHED,)), warnings=())
-    elif recording.interrupted:
+    elif recording.interrupted and (len(done) < len(counted) or done[-1].interrupted or not after):
         run = _invalid(run, (_BROKEN_OFF,))
     return _with_noise(run, noise), recording.interrupted
 
 
-def _phase(point: LoadPoint, arrivals: Arrivals, duration_s: float, *, seed: int, label: str) -> Phase:
-    return Phase(target=0, duration_s=duration_s, arrivals=arrivals, rate=point.rate, seed=seed, label=label)
+def _mix(targets: Sequence[Target], weights: Sequence[float]) -> tuple[tuple[int, float], ...]:
+    if len(targets) == 1:
+        return ()
+    return tuple(enumerate(weights or (1.0,) * len(targets)))
 
 
-def _counted(recording: SessionRecording, position: int) -> PhaseRecording:
-    """The counted phase, by its position in the plan; an empty one when the run was broken off before it."""
-    if len(recording.phases) > position:
-        return recording.phases[position]
+def _phases(
+    point: LoadPoint, mix: Sequence[tuple[int, float]], seed: int
+) -> tuple[tuple[Phase, ...], tuple[Phase, ...], tuple[Phase, ...]]:
+    """What is sent before the counted time, in it, and after it."""
+    if point.stages:
+        stages = [replace(point, rate=stage.rate, rate_end=stage.rate_end) for stage in point.stages]
+        lengths = [stage.duration_s for stage in point.stages]
+    else:
+        stages, lengths = [point], [point.duration_s]
+    last = replace(stages[-1], rate=stages[-1].rate_end or stages[-1].rate)
+    return (
+        (steady_phase(stages[0], 0, point.warmup_s, seed=seed, label="warm-up", mix=mix),) if point.warmup_s else (),
+        tuple(
+            counted_phase(stage, 0, length_s, seed=seed + 1 + number, label=str(number), mix=mix)
+            for number, (stage, length_s) in enumerate(zip(stages, lengths, strict=True))
+        ),
+        (steady_phase(last, 0, point.cooldown_s, seed=seed, label="cool-down", mix=mix),) if point.cooldown_s else (),
+    )
+
+
+def _watched(
+    on_progress: Callable[[str, Progress], None] | None, before: int, counted: int
+) -> Callable[[Progress], None] | None:
+    if on_progress is None:
+        return None
+
+    def look(progress: Progress) -> None:
+        measuring = before <= progress.phase < before + counted
+        stage = "measuring" if measuring else "warm-up" if progress.phase < before else "cool-down"
+        on_progress(stage, progress)
+
+    return look
+
+
+def _nothing(recording: SessionRecording) -> PhaseRecording:
+    """Stands for the counted phase of a run that was broken off before it."""
     end_s = recording.phases[-1].drained_s if recording.phases else 0.0
     return PhaseRecording(
         target=0, label="0", begin_s=end_s, end_s=end_s, drained_s=end_s, drained=True, interrupted=True,

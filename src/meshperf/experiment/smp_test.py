@@ -9,12 +9,14 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
+from random import Random
 
 from meshperf.experiment.events import Event, Listener, figures
+from meshperf.experiment.plan import seed_of
 from meshperf.experiment.single import run_single
-from meshperf.load.plan import Target, TlsSettings
+from meshperf.load.plan import SessionPlan, Target
 from meshperf.load.recording import Progress
-from meshperf.load.url import target_from_url
+from meshperf.load.targets import require_open_files, target_from_url
 from meshperf.spec.experiment import Experiment, LoadPoint
 from meshperf.spec.records import Fact, Facts, RunResult
 
@@ -23,35 +25,47 @@ __all__ = ["SmpTarget", "run_targets", "smp_targets"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SmpTarget:
-    """One URL of an SMP test, resolved."""
+    """What one run of an SMP test loads, resolved."""
 
-    target: Target
+    targets: tuple[Target, ...]
+    weights: tuple[float, ...]
     point: LoadPoint
     load_point: int
     """Index of `point` in the experiment."""
 
+    @property
+    def name(self) -> str:
+        """The URL; of several the first, and how many more."""
+        more = len(self.targets) - 1
+        return self.targets[0].name + (f" and {more} more" if more else "")
+
 
 def smp_targets(experiment: Experiment, *, allowed: Collection[str]) -> tuple[SmpTarget, ...]:
-    """Every URL of the test, in the file's order.
+    """Every URL of the test, in the order in which they are loaded.
+
+    The order is the file's, once for each round; `random` shuffles each round by the seed, and `blocked` does all
+    rounds of a URL before the next one's.
 
     Raises:
-        UsageError: a target outside loopback that was not allowed (MP1003). TargetError: a name is unknown (MP5301).
+        UsageError: a target outside loopback that was not allowed (MP1003), or a client that asks for what cannot be
+            (MP1002). TargetError: a name is unknown (MP5301). DocumentError: a file that a client names is wrong.
     """
     found = []
     for item in experiment.targets:
         point = experiment.load[item.load_point]
-        target = target_from_url(
-            item.url,
-            connections=point.connections,
-            timeout_s=point.timeout_s,
-            method=point.method,
-            headers=point.headers,
-            body=point.body,
-            tls=TlsSettings(ca_pem="") if item.url.startswith("https:") else None,
-            allowed=allowed,
-        )
-        found.append(SmpTarget(target=target, point=point, load_point=item.load_point))
-    return tuple(found)
+        mix = ((item.url, item.weight), *item.mix)
+        targets = tuple(target_from_url(url, point, allowed=allowed) for url, _ in mix)
+        require_open_files(SessionPlan(targets=targets, workers=point.workers))
+        weights = tuple(weight for _, weight in mix)
+        found.append(SmpTarget(targets=targets, weights=weights, point=point, load_point=item.load_point))
+    if experiment.order == "blocked":
+        return tuple(item for item in found for _ in range(experiment.rounds))
+    rounds = [list(found) for _ in range(experiment.rounds)]
+    if experiment.order == "random":
+        shuffler = Random(seed_of(experiment.seed, "order"))
+        for each in rounds:
+            shuffler.shuffle(each)
+    return tuple(item for each in rounds for item in each)
 
 
 def run_targets(
@@ -92,17 +106,18 @@ def run_targets(
             )
 
         run, interrupted = run_single(
-            item.target,
+            item.targets,
             item.point,
             name=experiment.name,
             host_facts=host_facts,
+            weights=item.weights,
             seed=experiment.seed,
             on_progress=show,
         )
         run = replace(
             run,
             experiment_id=experiment_id,
-            arm=item.target.name,
+            arm=item.name,
             round=number,
             load_point=item.load_point,
             facts={**run.facts, **mesh},

@@ -1,106 +1,112 @@
-"""From a URL to a target: parse, resolve, and refuse what nobody allowed.
+"""From a URL to where it leads: parse, refuse what nobody allowed, resolve.
 
-Load goes only where the user said. An address outside loopback is refused unless its host was allowed by name: the
-check is on the resolved address, so a name that resolves elsewhere does not slip through.
+Load goes only where the user said. A host that is not plainly this machine is refused unless it was allowed by its
+name, and before it is looked up: a name that nobody allowed is not even asked for. `localhost` is looked up and must
+then be loopback too.
 """
 
 from __future__ import annotations
 
-import ipaddress
 import socket
-import ssl
 from collections.abc import Collection
-from dataclasses import replace
-from pathlib import Path
+from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from meshperf.errors import TargetError, UsageError
-from meshperf.load.plan import Target, TlsSettings
+from meshperf.spec.experiment import is_loopback
 from meshperf.spec.redaction import shown_url
+from meshperf.spec.target_url import SCHEMES, url_problem
 
-__all__ = ["target_from_url"]
+__all__ = ["Endpoint", "endpoint_of", "protocol_of"]
 
-_PORTS = {"http": 80, "https": 443}
+_HINT = "write for example http://host:port/path, grpc://host:port, tcp://host:port or udp://host:port"
 
 
-def target_from_url(
-    url: str,
-    *,
-    connections: int,
-    timeout_s: float = 10.0,
-    method: str = "GET",
-    headers: tuple[tuple[str, str], ...] = (),
-    body: bytes = b"",
-    tls: TlsSettings | None = None,
-    allowed: Collection[str] = (),
-) -> Target:
-    """A target for `http://` or `https://` URLs. Its name is the URL without the query, which may be secret.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Endpoint:
+    """Where a URL leads. `name` is the URL without its query, which may be secret."""
+
+    name: str
+    address: str
+    """Numeric `ip:port`."""
+    host: str
+    """As the Host header has it."""
+    server_name: str
+    path: str
+    """With the query; empty where the URL has none."""
+    secure: bool
+
+
+def protocol_of(url: str, asked: str | None = None) -> str:
+    """The protocol to speak to a URL: what was asked for, or what the scheme implies.
+
+    Raises:
+        UsageError: not a URL (MP1001); its scheme is of another protocol (MP1002).
+    """
+    _require_url(url)
+    scheme = urlsplit(url).scheme
+    implied = SCHEMES[scheme].protocol
+    if implied is None:
+        return asked or "http1"
+    if asked is not None and asked != implied:
+        raise UsageError(
+            "MP1002", f"a {scheme} URL is spoken to in {implied}, and {asked} was asked for", hint="leave one out"
+        )
+    return implied
+
+
+def endpoint_of(url: str, *, datagrams: bool = False, allowed: Collection[str] = ()) -> Endpoint:
+    """Look a URL's host up, if it may be put under load.
 
     Args:
-        tls: how to speak TLS to an https URL; its `server_name` defaults to the URL's host.
+        datagrams: it is spoken to over UDP.
         allowed: hosts outside loopback that the user named.
 
     Raises:
-        UsageError: not such a URL (MP1001), or not allowed (MP1003). TargetError: the name is unknown (MP5301).
+        UsageError: not a URL for load (MP1001), or not allowed (MP1003). TargetError: the name is unknown (MP5301).
     """
-    try:
-        parts = urlsplit(url)
-        port = parts.port
-    except ValueError as problem:  # its text repeats parts of the URL, which may be secret
-        raise UsageError("MP1001", f"not a URL: {shown_url(url)!r}", hint="write http://host:port/path") from problem
-    host = parts.hostname
-    if parts.scheme not in _PORTS or not host:
-        raise UsageError("MP1001", f"not an http or https URL: {shown_url(url)!r}", hint="write http://host:port/path")
-    if parts.username or parts.password:
-        raise UsageError(
-            "MP1001", "a URL with a password would end up in documents", hint="send an Authorization header instead"
-        )
-    address = _resolve(host, port or _PORTS[parts.scheme])
-    if not ipaddress.ip_address(address[0]).is_loopback and host not in allowed:
-        raise UsageError(
-            "MP1003",
-            f"{host} is outside loopback and was not allowed",
-            hint=f"load goes only where you say: add --allow-target {host} (or `allow_targets: [{host}]` to the file)",
-        )
-    if parts.scheme == "https":
-        settings = tls or TlsSettings(ca_pem="")
-        if settings.server_name is None:
-            settings = replace(settings, server_name=host)
-        if settings.verify and not settings.ca_pem:
-            settings = replace(settings, ca_pem=_system_authorities())
-    else:
-        settings = None
-    literal = f"[{address[0]}]" if ":" in address[0] else address[0]
-    return Target(
+    _require_url(url)
+    parts = urlsplit(url)
+    scheme, host = SCHEMES[parts.scheme], parts.hostname or ""
+    named = host in {one.strip("[]").lower() for one in allowed}
+    if not (named or is_loopback(host)):
+        raise _not_allowed(host)
+    found, port = _resolve(host, parts.port or scheme.port or 0, datagrams=datagrams)
+    if not (named or is_loopback(found)):
+        raise _not_allowed(host)
+    literal = f"[{found}]" if ":" in found else found
+    return Endpoint(
         name=shown_url(url),
-        address=f"{literal}:{address[1]}",
+        address=f"{literal}:{port}",
         host=parts.netloc,
-        path=(parts.path or "/") + (f"?{parts.query}" if parts.query else ""),
-        method=method,
-        headers=headers,
-        body=body,
-        connections=connections,
-        tls=settings,
-        timeout_s=timeout_s,
+        server_name=host,
+        path=parts.path + (f"?{parts.query}" if parts.query else ""),
+        secure=scheme.secure,
     )
 
 
-def _system_authorities() -> str:
-    """The certificates this system trusts, where the user named none."""
-    paths = ssl.get_default_verify_paths()
-    for path in (paths.cafile, paths.openssl_cafile):
-        if path and Path(path).is_file():
-            return Path(path).read_text(encoding="utf-8", errors="replace")
-    hint = "name one with --ca, or use --insecure"
-    raise UsageError("MP1001", "this system has no file of trusted certificates", hint=hint)
+def _require_url(url: str) -> None:
+    problem = url_problem(url)
+    if problem is not None:
+        raise UsageError("MP1001", problem, hint=_HINT)
 
 
-def _resolve(host: str, port: int) -> tuple[str, int]:
+def _not_allowed(host: str) -> UsageError:
+    return UsageError(
+        "MP1003",
+        f"{host} is outside loopback and was not allowed",
+        hint=f"load goes only where you say: add --allow-target {host} (or `allow_targets: [{host}]` to the file)",
+    )
+
+
+def _resolve(host: str, port: int, *, datagrams: bool) -> tuple[str, int]:
+    kind = socket.SOCK_DGRAM if datagrams else socket.SOCK_STREAM
     try:
-        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    except OSError as unknown:
+        found = socket.getaddrinfo(host, port, type=kind)
+    except (OSError, UnicodeError) as unknown:  # UnicodeError: a label that no name may have
+        why = unknown.strerror if isinstance(unknown, OSError) else "not a name"
         raise TargetError(
-            "MP5301", f"the name {host} cannot be resolved: {unknown.strerror}", hint="check the spelling and the DNS"
+            "MP5301", f"the name {host} cannot be resolved: {why}", hint="check the spelling and the DNS"
         ) from unknown
     address = found[0][4]
     return str(address[0]), int(address[1])

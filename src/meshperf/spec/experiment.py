@@ -143,6 +143,8 @@ class Experiment:
     """Each is loaded at its client's full rate in a run of its own."""
     allow_targets: tuple[str, ...] = ()
     """Hosts outside loopback that may be put under load, named in the file."""
+    order: str = "interleaved"
+    """Of an SMP test's repetitions: `interleaved`, `blocked` or `random`."""
     mesh_type: str | None = None
     """SMP name of the mesh that an SMP test says it measures; recorded, not deployed."""
     mesh_version: str | None = None

@@ -30,6 +30,8 @@ class GrpcRequest:
     """A compiled set of descriptors, instead of `proto`."""
     import_paths: tuple[Path, ...] = ()
     """Folders in which the imports of `proto` are looked for, after its own."""
+    mode: str | None = None
+    """`unary`, `client-stream`, `server-stream` or `bidi`, where the method must be of that kind."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,7 +126,7 @@ class LoadPoint:
     """`auto`, `sleep`, `hybrid` or `spin`: how a worker waits for due times, for targets named by URL."""
     cpus: tuple[int, ...] = ()
     """Cores the workers are pinned to, for targets named by URL."""
-    kind: str = "load"
-    """What the load is to find out: `load` at one level, or a test kind with a statistic of its own."""
+    kind: str | None = None
+    """A test kind with a shape and a statistic of its own; None: one level of load, and its figures."""
     kind_options: Mapping[str, object] = field(default_factory=dict)
     """Parameters of the kind, by their names there."""

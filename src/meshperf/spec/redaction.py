@@ -26,6 +26,8 @@ _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 _COMMENT = re.compile(
     r"(?im)(^|(?<=\s))#.*(authorization|cookie|x-api-key|token|secret|password)[^:=\n]*[:=].*$|(^|(?<=\s))#.*://.*[?@].*$"
 )
+_HEADER_LISTS = ("header_list", "headerlist")
+_HEADERS = ("headers", "metadata", *_HEADER_LISTS)
 _SHORTEST_COPY = 4
 """A shorter value is masked in its place, but copies are not searched for: every text has an `a` or a `10`."""
 
@@ -78,9 +80,11 @@ def _masked(node: Any, *, under: str) -> Iterator[tuple[Any, str]]:
     from ruamel.yaml.nodes import MappingNode, ScalarNode, SequenceNode
 
     if isinstance(node, MappingNode):
+        listed = _named(node) if under in _HEADER_LISTS else ""
         for key, value in node.value:
             name = str(key.value).strip().lower() if isinstance(key, ScalarNode) else ""
-            if under == "cookies" or (under == "headers" and is_secret_header(name)):
+            of_header = listed if name == "value" else "" if listed else name
+            if under == "cookies" or (under in _HEADERS and is_secret_header(of_header)):
                 name = WITHHELD
             yield from _masked(value, under=name)
     elif isinstance(node, SequenceNode):
@@ -94,6 +98,12 @@ def _masked(node: Any, *, under: str) -> Iterator[tuple[Any, str]]:
             yield node, shown_path(text)
         elif _URL.match(text.strip()) and shown_url(text) != text:
             yield node, shown_url(text.strip()) + (f"?{WITHHELD}" if "?" in text else "")
+
+
+def _named(header: Any) -> str:
+    """The name in an item of a list of headers."""
+    names = (value.value for key, value in header.value if str(key.value).strip().lower() == "name")
+    return str(next(names, ""))
 
 
 def _searchable(values: set[str]) -> Iterator[str]:

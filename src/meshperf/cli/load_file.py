@@ -1,0 +1,92 @@
+"""`meshperf load FILE`: every client and URL of an SMP test, in turn; results on stdout and nowhere else.
+
+`meshperf run FILE` does the same and keeps the results in a bundle.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from meshperf import spec
+from meshperf.cli.load_options import LoadOptions
+from meshperf.cli.load_run import finish
+from meshperf.cli.load_summary import summarise
+from meshperf.cli.output import consoles
+from meshperf.cli.progress import ExperimentProgress
+from meshperf.environments import HostReader
+from meshperf.errors import UsageError
+from meshperf.experiment.smp_test import run_targets, smp_targets
+from meshperf.spec.records import RunResult
+from meshperf.spec.smp import result_to_document
+
+__all__ = ["is_test_file", "run_load_file"]
+
+_WITH_A_FILE = ("as_json", "allowed")
+
+
+def is_test_file(target: str) -> bool:
+    """Whether an argument is a file and no URL: it has no scheme, and ends like a document or is there."""
+    if re.match(r"[A-Za-z][A-Za-z0-9+.-]*://", target):
+        return False
+    path = Path(target)
+    return path.suffix.lower() in (".yaml", ".yml", ".json") or path.exists()
+
+
+def run_load_file(file: Path, options: LoadOptions, *, written: Sequence[str]) -> int:
+    """Load every URL of an SMP test and print the results, in the file's order.
+
+    Args:
+        written: names of the options that were given; with a file most have no meaning.
+
+    Returns:
+        The exit code: the worst of the runs', 130 broken off.
+
+    Raises:
+        UsageError: an option that the file decides; an experiment instead of a test. DocumentError: the file is wrong.
+        TargetError: a URL cannot be reached; the results before it are printed.
+    """
+    unfit = [name for name in written if name not in _WITH_A_FILE]
+    if unfit:
+        flag = f"--{unfit[0].replace('_', '-')}"
+        raise UsageError("MP1002", f"{flag} has no meaning with a file, which says what is done", hint="leave it out")
+    experiment = spec.read_experiment(file)
+    if not experiment.targets:
+        raise UsageError("MP1002", f"{file} is an experiment, not an SMP test", hint=f"write `meshperf run {file}`")
+    to_show, to_tell = consoles()
+    for note in experiment.notes:
+        to_tell.print(f"note: {note}", markup=False)
+    targets = smp_targets(experiment, allowed=(*options.allowed, *experiment.allow_targets))
+    runs: list[RunResult] = []
+    broken: list[RunResult] = []
+    try:
+        with ExperimentProgress(to_tell) as progress:
+            run_targets(
+                experiment,
+                targets,
+                experiment_id="",
+                host_facts=HostReader().facts(),
+                listener=progress.show,
+                keep=runs.append,
+                keep_broken=broken.append,
+            )
+    finally:  # what was measured is printed, however it ended
+        _show([*runs, *broken], single=len(targets) == 1, as_json=options.as_json)
+    told = to_tell if options.as_json else to_show
+    codes = [finish(run, experiment.objectives, interrupted=False, to_tell=told) for run in runs]
+    return max(codes)
+
+
+def _show(runs: Sequence[RunResult], *, single: bool, as_json: bool) -> None:
+    if as_json:
+        documents = [result_to_document(run) for run in runs]
+        if documents:
+            sys.stdout.write(json.dumps(documents[0] if single else documents, indent=2) + "\n")
+        return
+    to_show, _ = consoles()
+    for run in runs:
+        to_show.print(run.arm, markup=False, style="bold")
+        summarise(run, to_show)
