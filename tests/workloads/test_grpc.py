@@ -284,3 +284,20 @@ def test_a_call_that_is_cancelled_leaves_the_connection_as_it_was(start: Start, 
     assert unary(request(b"y"), timeout=WITHIN_S).payload == b"y"
     found = counters(running.endpoint)
     assert (found["requests"], found["status.200"], found["connections"]) == (2, 1, 1)
+
+
+def test_a_stall_stops_calls_for_as_long_as_it_says(start: Start, connect: Connect) -> None:
+    running = start("--stall", "300ms/600ms")
+    unary = method(connect(running), ECHO, "Unary")
+    origin = counters(running.endpoint)["started_monotonic_ns"]
+    took: list[tuple[float, float]] = []
+    end = time.monotonic() + 1.3
+    while time.monotonic() < end:
+        begin = time.monotonic_ns()
+        unary(request(b"x"), timeout=WITHIN_S)
+        took.append((((begin - origin) % 600_000_000) / 1e9, (time.monotonic_ns() - begin) / 1e9))
+    # A call is stopped until the period ends if it begins in the stall, or reaches it.
+    stopped = [(phase, duration) for phase, duration in took if duration > 0.15]
+    assert 1 <= len(stopped) <= 3
+    for phase, duration in stopped:
+        assert phase > 0.2 and 0.59 < phase + duration < 0.75

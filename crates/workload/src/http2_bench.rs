@@ -39,6 +39,7 @@ pub enum Got {
 impl Bench {
     pub fn new(line: &str, settings: &[(u16, u32)]) -> Self {
         let (client, server) = pair();
+        client.set_nodelay(true).expect("an option");
         let (reader, decoder) = (Reader::default(), Decoder::new(0));
         let mut bench = Bench {
             client,

@@ -21,6 +21,8 @@ mod http2;
 #[cfg(test)]
 mod http2_bench;
 #[cfg(test)]
+mod http2_careless_tests;
+#[cfg(test)]
 mod http2_tests;
 mod identity;
 mod linger;

@@ -30,18 +30,23 @@ pub struct Call {
 impl Call {
     /// As new, with the memory of the one before.
     pub fn reset(&mut self, method: Method) {
-        let (mut inbox, mut lengths) = (
+        self.forget();
+        let (inbox, lengths) = (
             std::mem::take(&mut self.inbox),
             std::mem::take(&mut self.lengths),
         );
-        inbox.clear();
-        inbox.shrink_to(MOST_KEPT);
-        lengths.clear();
         *self = Call {
             inbox,
             lengths,
             ..Call::new(method)
         };
+    }
+
+    /// Lets go of its requests, and of memory that few calls need.
+    pub fn forget(&mut self) {
+        self.inbox.clear();
+        self.inbox.shrink_to(MOST_KEPT);
+        self.lengths.clear();
     }
 
     pub fn new(method: Method) -> Self {

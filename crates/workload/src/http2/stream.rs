@@ -58,9 +58,14 @@ impl Stream {
         }
     }
 
-    /// As new, with the memory of the one before.
-    pub fn reset(&mut self, initial_send: u32) {
+    /// Lets go of what it held, and of memory that few streams need.
+    pub fn forget(&mut self) {
         self.body.clear();
+        self.call.forget();
+    }
+
+    /// As new, with the memory of the one before, which was made to `forget`.
+    pub fn reset(&mut self, initial_send: u32) {
         (self.ended, self.in_service, self.answered) = (false, false, false);
         (self.head_sent, self.in_line) = (false, false);
         self.send = SendWindow::new(initial_send);

@@ -56,6 +56,7 @@ impl Streams {
 
     pub fn close(&mut self, id: u32) {
         if let Some(place) = self.places.remove(&id) {
+            self.slots[place].forget();
             self.free.push(place);
         }
     }
