@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -316,3 +318,11 @@ def test_a_client_that_holds_connections_is_blamed_though_responses_are_slow():
     assert clean.state is ValidityState.NOT_SUSTAINED
     assert sends_late.state is ValidityState.CLIENT_LIMITED
     assert reads_late.state is ValidityState.CLIENT_LIMITED
+
+
+def test_every_guard_and_every_warning_is_explained():
+    text = (Path(__file__).parents[2] / "docs" / "concepts" / "validity.md").read_text(encoding="utf-8")
+    _, guards, _ = _judge()
+    missing = [guard.guard for guard in guards if f"| `{guard.guard}` |" not in text]
+    assert missing + [kind.value for kind in WarningKind if f"`{kind.value}`" not in text] == []
+    assert [state.value for state in ValidityState if f"| `{state.value}` |" not in text] == []
