@@ -8,7 +8,7 @@ mod cutting;
 #[path = "../../../fuzz/mutation.rs"]
 mod mutation;
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use cutting::cuts;
 use meshperf_http2::{ConnectionError, PREFACE, Reader};
@@ -65,8 +65,11 @@ pub fn http1_response(bytes: &[u8]) {
     }
 }
 
-/// A connection with its requests on the way, whose replies follow or not.
-fn calling(grpc: bool) -> Http2 {
+/// What is asked for, of HTTP/2 and of gRPC: made once, because making it costs more than most inputs.
+static CALLS: LazyLock<[Arc<Call>; 2]> =
+    LazyLock::new(|| [false, true].map(|grpc| Arc::new(call(grpc))));
+
+fn call(grpc: bool) -> Call {
     let mut target = Target::new(([127, 0, 0, 1], 1).into());
     target.method = "POST".to_owned();
     target.follow_redirects = true;
@@ -80,7 +83,7 @@ fn calling(grpc: bool) -> Http2 {
         kind: GrpcKind::Bidi,
         messages: vec!["x".repeat(BODY)],
     });
-    Http2::new(Arc::new(Call::new(&target)), PLACES)
+    Call::new(&target)
 }
 
 /// What a connection made of the bytes: how each request ended, in order, and in what state it is left.
@@ -93,7 +96,7 @@ struct Heard {
 }
 
 fn hear(pieces: Vec<&[u8]>, grpc: bool) -> Heard {
-    let mut dialogue = calling(grpc);
+    let mut dialogue = Http2::new(CALLS[usize::from(grpc)].clone(), PLACES);
     let (mut out, mut answers) = (Vec::new(), Vec::new());
     dialogue.open(&mut out);
     for place in 0..PLACES {

@@ -14,7 +14,7 @@ use crate::steering::Steering;
 use crate::wake::Wake;
 
 /// Tells the draws of a mix from other streams of the same phase.
-const MIX: u64 = 0x6D69_78;
+const MIX: u64 = 0x006D_6978;
 
 /// What a worker needs from outside to take part in a phase.
 pub(crate) struct Part<'a> {

@@ -151,14 +151,18 @@ impl Poller {
     }
 
     fn wait_ms(&mut self, timeout: c_int) -> c_int {
-        // SAFETY: the buffer holds BATCH events and lives as long as the poller.
+        // SAFETY: the buffer holds BATCH events and lives as long as the poller; a null signal mask leaves signals as they
+        // are. Called by number because the C library's function is a cancellation point, see `socket`.
         unsafe {
-            libc::epoll_wait(
+            libc::syscall(
+                libc::SYS_epoll_pwait,
                 self.epoll.as_raw_fd(),
                 self.events.as_mut_ptr(),
                 BATCH as c_int,
                 timeout,
-            )
+                std::ptr::null::<libc::sigset_t>(),
+                0usize,
+            ) as c_int
         }
     }
 
