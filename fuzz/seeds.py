@@ -67,6 +67,45 @@ def http2_reader() -> Mapping[str, bytes]:
     }
 
 
+def http2_client() -> Mapping[str, bytes]:
+    """Replies to requests in streams 1, 3, 5 and 7."""
+    reply = frame(HEADERS, END_HEADERS, 1, OK_BLOCK) + frame(DATA, END_STREAM, 1, b"hello")
+    call = frame(HEADERS, END_HEADERS, 3, OK_BLOCK) + frame(DATA, 0, 3, message(b"x")) + frame(HEADERS, 5, 3, TRAILERS)
+    none = frame(HEADERS, END_HEADERS | END_STREAM, 5, b"\x89")
+    early = frame(HEADERS, END_HEADERS, 1, literal(b":status", b"103") + literal(b"link", b"a"))
+    moved = literal(b":status", b"302") + literal(b"location", b"/elsewhere")
+    window = (1 << 30).to_bytes(4, "big")
+    return {
+        "reply": BEGIN + reply,
+        "call": BEGIN + call,
+        "failed-call": BEGIN + frame(HEADERS, 5, 3, b"\x88" + literal(b"grpc-status", b"14")),
+        "four": BEGIN + none + reply + call + frame(HEADERS, END_HEADERS | END_STREAM, 7, b"\x8e"),
+        "interim": BEGIN + early + reply,
+        "redirect": BEGIN + frame(HEADERS, END_HEADERS | END_STREAM, 1, moved),
+        "bodies-go-on": BEGIN
+        + frame(WINDOW_UPDATE, 0, 0, window)
+        + b"".join(frame(WINDOW_UPDATE, 0, stream, window) for stream in (1, 3, 5, 7))
+        + reply,
+        "window-overflow": BEGIN + 2 * frame(WINDOW_UPDATE, 0, 1, window),
+        "other-initial-window": BEGIN
+        + frame(SETTINGS, 0, 0, setting(4, 0))
+        + frame(SETTINGS, 0, 0, setting(4, 1 << 20)),
+        "few-streams": frame(SETTINGS, 0, 0, setting(3, 0) + setting(5, 1 << 20)) + reply,
+        "reset-then-reply": BEGIN + frame(RST_STREAM, 0, 1, (7).to_bytes(4, "big")) + reply,
+        "goaway-before-all": BEGIN + frame(GOAWAY, 0, 0, bytes(8)) + reply,
+        "goaway-between": BEGIN + frame(GOAWAY, 0, 0, (3).to_bytes(4, "big") + bytes(4)) + reply + call,
+        "body-before-head": BEGIN + frame(DATA, END_STREAM, 1, b"hello"),
+        "no-status": BEGIN + frame(HEADERS, 5, 1, literal(b"a", b"b")),
+        "never-opened": BEGIN + frame(HEADERS, END_HEADERS | END_STREAM, 9, OK_BLOCK),
+        "pings": BEGIN + 20 * frame(PING, 0, 0, b"12345678") + reply,
+        "compressed-message": BEGIN
+        + frame(HEADERS, END_HEADERS, 1, OK_BLOCK)
+        + frame(DATA, 0, 1, message(b"x", flag=1))
+        + frame(HEADERS, 5, 1, TRAILERS),
+        "bomb": BEGIN + frame(HEADERS, 5, 1, b"\x88" + literal(b"n" * 100, b"v" * 100, 0x40) + b"\xbe" * 1400),
+    }
+
+
 def hpack() -> Mapping[str, bytes]:
     # "www.example.com" in the code of RFC 7541, appendix B.
     huffman = bytes.fromhex("f1e3c2e5f23a6ba0ab90f4ff")
@@ -128,7 +167,7 @@ def http1_response() -> Mapping[str, bytes]:
 
 
 def main() -> None:
-    for corpus in (http1_response, http2_reader, hpack, grpc_messages):
+    for corpus in (http1_response, http2_client, http2_reader, hpack, grpc_messages):
         folder = CORPUS / corpus.__name__
         folder.mkdir(parents=True, exist_ok=True)
         for name, seed in corpus().items():
