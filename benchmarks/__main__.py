@@ -19,6 +19,7 @@ from typing import Any
 
 from benchmarks.findings import Finding, Outcome, failed, show_findings
 from benchmarks.pinned import RunFailed
+from meshperf.errors import MeshperfError
 
 NAMES = {
     "speed": "benchmarks.speed",
@@ -82,7 +83,7 @@ def main() -> int:
         earlier = {"earlier": findings} if name == "acceptance" else {}
         try:
             outcome = module.main(further, **earlier)
-        except RunFailed as failure:  # the others still have something to say
+        except (RunFailed, MeshperfError, OSError) as failure:  # the others still have something to say
             outcome = Outcome(findings=(failed(name, failure),))
             show_findings(outcome.findings)
         took_s = time.monotonic() - began

@@ -16,6 +16,7 @@ from typing import Any
 from benchmarks import delay_truth, dispersion, endings, queue_truth, speed, stall_truth, starvation
 from benchmarks.findings import Finding, Outcome, failed, show_notes, show_table
 from benchmarks.pinned import ROOT, RunFailed
+from meshperf.errors import MeshperfError
 
 TITLES = {
     1: "200 of 1000 ms stalled, 50 connections",
@@ -73,7 +74,7 @@ def main(arguments: Sequence[str] | None = None, *, earlier: Sequence[Finding] =
         print(f"\n-- {name}", flush=True)
         try:
             outcome = measure(list(told))
-        except RunFailed as failure:
+        except (RunFailed, MeshperfError, OSError) as failure:
             outcome = Outcome(findings=tuple(failed(name, failure, test=test) for test in tests))
         found += outcome.findings
         data[name] = outcome.document()
