@@ -132,6 +132,19 @@ def test_a_run_over_time_is_drawn_from_its_own_figures():
     assert max(row["figure"] for row in failures["data"]["values"]) == 500.0
 
 
+def test_a_run_that_must_not_be_compared_is_drawn_under_its_verdict():
+    run = run_sample.single()
+    assert not run.validity.ok
+    assert {chart.name for chart in run_charts(run)} == {"percentiles", "series"}
+    assert "must not be compared" in shown(run)
+
+
+def test_the_model_of_the_load_is_named():
+    rows = dict(tables(run_sample.single())["The model of the load"])
+    assert rows["model of the connections"] == "pooled, last in first out, growing to 8"
+    assert (rows["requests under way on a connection"], rows["version of HTTP"]) == ("10", "2")
+
+
 def test_an_interval_that_was_cut_short_has_no_rate():
     run = replace(run_sample.capacity(), measured_s=run_sample.SECONDS - 0.6)
     (chart,) = [chart for chart in run_charts(run) if chart.name == "series"]

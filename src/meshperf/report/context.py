@@ -9,7 +9,7 @@ from meshperf.report import wording
 from meshperf.report.tables import Column, Table, cells
 from meshperf.spec.records import Facts, RunResult
 
-__all__ = ["brings", "differences", "facts", "load_point", "method", "noted", "obstacles"]
+__all__ = ["brings", "differences", "facts", "load_point", "method", "model", "noted", "obstacles"]
 
 _NOTED = "unknown-note"
 _MODEL = {
@@ -143,11 +143,7 @@ def method(comparison: Comparison, runs: Sequence[RunResult]) -> Table:
             ("seed", _or_none(design.seed)),
             ("counted time per arm and round", wording.seconds(run.measured_s)),
             ("generator", _generator(run)),
-            *(
-                (name, wording.value(run.facts[path].value))
-                for path, name in _MODEL.items()
-                if path in run.facts and run.facts[path].known
-            ),
+            *_model(run.facts),
         ]
     excluded = "; ".join(map(wording.clean, comparison.rounds_excluded)) or "none"
     rows += [("rounds", str(comparison.rounds)), ("rounds excluded", excluded)]
@@ -168,6 +164,18 @@ def method(comparison: Comparison, runs: Sequence[RunResult]) -> Table:
     rows.append(("comparability rules", wording.clean(comparison.comparability.rules) or wording.UNKNOWN))
     columns = (Column(title="setting"), Column(title="value"))
     return Table(caption="Settings of measuring and judging", columns=columns, rows=tuple(cells(*row) for row in rows))
+
+
+def model(facts: Facts) -> Table:
+    """The model of the load in the words of a report."""
+    columns = (Column(title="setting"), Column(title="value"))
+    return Table(caption="The model of the load", columns=columns, rows=tuple(cells(*row) for row in _model(facts)))
+
+
+def _model(facts: Facts) -> list[tuple[str, str]]:
+    return [
+        (name, wording.value(facts[path].value)) for path, name in _MODEL.items() if path in facts and facts[path].known
+    ]
 
 
 def _seconds(figure: float | None) -> str:

@@ -80,7 +80,10 @@ def of_run(run: RunResult, *, rows: int = SERIES_ROWS) -> tuple[Section, ...]:
             key="load",
             title="The load",
             sentences=(f"Load: {context.load_point([run])}.",),
-            exhibits=_present(Exhibit(table=context.facts(load_facts(run.facts), caption="Facts of the load"))),
+            exhibits=_present(
+                Exhibit(table=context.model(run.facts)),
+                Exhibit(table=context.facts(load_facts(run.facts), caption="Facts of the load"), folded=True),
+            ),
         ),
     )
 

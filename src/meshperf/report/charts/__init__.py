@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import importlib.util
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from meshperf.analysis.records import Comparison
@@ -19,7 +20,7 @@ from meshperf.errors import PrerequisiteError
 from meshperf.report.charts.drawing import Drawing, draw
 from meshperf.report.charts.theme import ArmStyle
 from meshperf.report.wording import clean
-from meshperf.spec.records import RunResult
+from meshperf.spec.records import RunResult, Validity
 
 __all__ = ["MISSING", "Drawing", "available", "charts", "require", "run_charts"]
 
@@ -94,7 +95,7 @@ def charts(comparison: Comparison, runs: Sequence[RunResult], *, prefix: str = "
 
 
 def run_charts(run: RunResult, *, prefix: str = "") -> tuple[Drawing, ...]:
-    """Draw all charts of one run that stands by itself.
+    """Draw all charts of one run that stands by itself, whatever the verdict on it: that stands above them.
 
     Raises:
         PrerequisiteError: MP3004, the chart libraries are not installed.
@@ -103,7 +104,7 @@ def run_charts(run: RunResult, *, prefix: str = "") -> tuple[Drawing, ...]:
     from meshperf.report.charts import percentiles, series
 
     specifications = {
-        "percentiles": percentiles.percentiles([run], ArmStyle([clean(run.arm)])),
+        "percentiles": percentiles.percentiles([replace(run, validity=Validity(), twin=0)], ArmStyle([clean(run.arm)])),
         "series": series.series(run),
     }
     return _drawn(specifications, prefix)
