@@ -9,11 +9,11 @@ import re
 from dataclasses import replace
 
 import pytest
-import run_sample
 import sample
 from reading import Page
 from rich.console import Console
 
+import run_sample
 from meshperf.report import terminal_run, write_runs
 from meshperf.report.charts import run_charts
 from meshperf.report.run_files import assemble_runs

@@ -22,7 +22,7 @@ __all__ = ["answer", "rules", "stages"]
 _TONES = {
     "held": Tone.GOOD, "steady": Tone.GOOD, "no leak": Tone.GOOD, "unaffected": Tone.GOOD, "recovered": Tone.GOOD,
     "broken": Tone.BAD, "drifting": Tone.BAD, "leak": Tone.BAD, "not recovered": Tone.BAD, "failed": Tone.BAD,
-    "inconclusive": Tone.OPEN, "client-limited": Tone.OPEN,
+    "inconclusive": Tone.OPEN, "client-limited": Tone.OPEN, "disturbed": Tone.OPEN,
 }  # fmt: skip
 _UNITS = {str(unit) for unit in Unit}
 _PER_HOUR = 3600.0
