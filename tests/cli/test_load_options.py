@@ -10,7 +10,8 @@ import pytest
 
 from meshperf.cli import main
 from meshperf.cli.load import command
-from meshperf.cli.load_options import LoadOptions, load_point, weights_of
+from meshperf.cli.load_options import LoadOptions, load_point
+from meshperf.cli.load_values import weights_of
 from meshperf.errors import UsageError
 from meshperf.spec.experiment_load import ClientTls, GrpcRequest
 

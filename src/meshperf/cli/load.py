@@ -77,6 +77,8 @@ def _options(function: Callable[..., int]) -> Callable[..., int]:
         click.option("--kind", type=words(["load", "stress", "soak", "capacity", "spike", "sweep"]),
                      help="A test with a shape and an answer of its own."),
         click.option("--kind-option", "kind_options", multiple=True, metavar="NAME=VALUE", help="Of the kind."),
+        click.option("--watch", multiple=True, metavar="NAME=PID",
+                     help="Process whose CPU and memory a kind reads meanwhile; may be repeated."),
         click.option("--objective", "objectives", multiple=True, metavar="'p99 <= 50ms'",
                      help="May be repeated; exit 1 when one is broken."),
         # the generator

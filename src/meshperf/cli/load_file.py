@@ -13,13 +13,13 @@ from pathlib import Path
 
 from meshperf import spec
 from meshperf.cli.load_options import LoadOptions
-from meshperf.cli.load_run import finish
-from meshperf.cli.load_summary import summarise
+from meshperf.cli.load_progress import LoadProgress
+from meshperf.cli.load_run import finish, show_run
 from meshperf.cli.output import consoles
-from meshperf.cli.progress import ExperimentProgress
 from meshperf.environments import HostReader
 from meshperf.errors import UsageError
 from meshperf.experiment.smp_test import run_targets, smp_targets
+from meshperf.load.recording import Progress
 from meshperf.spec.records import RunResult
 from meshperf.spec.smp import result_to_document
 
@@ -63,13 +63,17 @@ def run_load_file(file: Path, options: LoadOptions, *, written: Sequence[str]) -
     runs: list[RunResult] = []
     broken: list[RunResult] = []
     try:
-        with ExperimentProgress(to_tell) as progress:
+        with LoadProgress(to_tell) as progress:
+
+            def show(number: int, stage: str, seen: Progress) -> None:
+                progress.show(f"{number + 1} of {len(targets)}: {targets[number].name} · {stage}", seen)
+
             run_targets(
                 experiment,
                 targets,
                 experiment_id="",
                 host_facts=HostReader().facts(),
-                listener=progress.show,
+                on_progress=show,
                 keep=runs.append,
                 keep_broken=broken.append,
             )
@@ -89,4 +93,4 @@ def _show(runs: Sequence[RunResult], *, single: bool, as_json: bool) -> None:
     to_show, _ = consoles()
     for run in runs:
         to_show.print(run.arm, markup=False, style="bold")
-        summarise(run, to_show)
+        show_run(run, to_show)

@@ -8,22 +8,25 @@ from collections.abc import Sequence
 
 from rich.console import Console
 
-from meshperf.analysis import try_objectives
-from meshperf.cli.load_options import LoadOptions, load_point, weights_of
+from meshperf.analysis import ObjectiveOutcome, try_objectives
+from meshperf.cli.load_options import LoadOptions, load_point, watched
 from meshperf.cli.load_progress import LoadProgress
 from meshperf.cli.load_summary import summarise
+from meshperf.cli.load_values import weights_of
 from meshperf.cli.output import consoles
 from meshperf.environments import HostReader
 from meshperf.errors import ExitCode, TargetError, UsageError
 from meshperf.experiment.single import run_single
+from meshperf.load.kinds import Shape
+from meshperf.load.shapes import shape_of
 from meshperf.load.targets import target_from_url
-from meshperf.spec.experiment import Objective
+from meshperf.spec.experiment import LoadPoint, Objective
 from meshperf.spec.objectives import parse_objective
 from meshperf.spec.records import RunResult
 from meshperf.spec.smp import result_to_document
-from meshperf.units import format_quantity
+from meshperf.units import Unit, format_quantity
 
-__all__ = ["finish", "run_load"]
+__all__ = ["finish", "run_load", "show_run", "tell_objectives"]
 
 
 def run_load(urls: Sequence[str], options: LoadOptions) -> int:
@@ -38,24 +41,63 @@ def run_load(urls: Sequence[str], options: LoadOptions) -> int:
     point = load_point(urls, options)
     weights = weights_of(options.weights, len(urls))
     objectives = _objectives(options.objectives)
+    shape = _shape(point, options)
+    watch = watched(options)
     targets = [target_from_url(url, point, allowed=options.allowed) for url in urls]
     to_show, to_tell = consoles()
-    total_s = point.warmup_s + point.duration_s + point.cooldown_s
-    with LoadProgress(to_tell, total_s=total_s) as progress:
-        run, interrupted = run_single(
-            targets,
-            point,
-            name="load",
-            host_facts=HostReader().facts(),
-            weights=weights,
-            seed=options.seed,
-            on_progress=progress.show,
-        )
+    with LoadProgress(to_tell, total_s=_total_s(point, shape)) as progress:
+        if shape is None:
+            run, interrupted = run_single(
+                targets,
+                point,
+                name="load",
+                host_facts=HostReader().facts(),
+                weights=weights,
+                seed=options.seed,
+                on_progress=progress.show,
+            )
+        else:
+            from meshperf.experiment.kinds import run_kind
+
+            run, interrupted = run_kind(
+                targets[0],
+                shape,
+                name="load",
+                point=point,
+                objectives=objectives,
+                host_facts=HostReader().facts(),
+                seed=options.seed,
+                watch=watch,
+                on_progress=progress.show,
+            )
     if options.as_json:
         sys.stdout.write(json.dumps(result_to_document(run), indent=2) + "\n")
     else:
-        summarise(run, to_show)
+        show_run(run, to_show)
     return finish(run, objectives, interrupted=interrupted, to_tell=to_tell if options.as_json else to_show)
+
+
+def show_run(run: RunResult, console: Console) -> None:
+    """Print a run: its summary, and the answer of a test kind."""
+    summarise(run, console)
+    if run.kind is not None:
+        from meshperf.report import terminal_run
+
+        terminal_run(run, console, only=("kind",))
+
+
+def _shape(point: LoadPoint, options: LoadOptions) -> Shape | None:
+    if point.kind is None:
+        return None
+    duration_s = None if options.duration is None else point.duration_s
+    return shape_of(point.kind, rate=point.rate, duration_s=duration_s, options=point.kind_options)
+
+
+def _total_s(point: LoadPoint, shape: Shape | None) -> float | None:
+    """How long it will take; None where the kind finds its own end."""
+    if shape is None:
+        return point.warmup_s + point.duration_s + point.cooldown_s
+    return None
 
 
 def finish(run: RunResult, objectives: Sequence[Objective], *, interrupted: bool, to_tell: Console) -> int:
@@ -70,13 +112,32 @@ def finish(run: RunResult, objectives: Sequence[Objective], *, interrupted: bool
         classes = {**run.errors_by_reason, **run.errors_by_status, **run.errors_by_grpc_status}
         reasons = ", ".join(f"{name} {count}" for name, count in classes.items())
         raise TargetError("MP5302", f"not one reply was a success: {reasons}", hint="see above")
-    outcomes = try_objectives(run.arm, [run], objectives)
-    for outcome in outcomes:
-        found = "not known" if outcome.value is None else format_quantity(outcome.value, outcome.unit)
-        to_tell.print(f"objective {outcome.objective}: {outcome.outcome}, {found}", markup=False, soft_wrap=True)
+    held = tell_objectives(run, objectives, to_tell)
     if not run.validity.ok:
         return ExitCode.NOT_COMPARABLE
-    return ExitCode.OK if all(outcome.outcome == "held" for outcome in outcomes) else ExitCode.GATE_FAILED
+    return ExitCode.OK if held else ExitCode.GATE_FAILED
+
+
+def tell_objectives(run: RunResult, objectives: Sequence[Objective], console: Console) -> bool:
+    """Say how each objective stands, and whether all hold.
+
+    To a test kind they are what a stage has to hold; whether that matters is the kind's own: a load and a soak test
+    must hold them, the others look for where they break.
+    """
+    if run.kind is not None:
+        return all(part.held for part in (run.kind.load, run.kind.soak) if part is not None)
+    outcomes = try_objectives(run.arm, [run], objectives)
+    for outcome in outcomes:
+        console.print(
+            f"objective {outcome.objective}: {outcome.outcome}, {_figure(outcome)}", markup=False, soft_wrap=True
+        )
+    return all(outcome.outcome == "held" for outcome in outcomes)
+
+
+def _figure(outcome: ObjectiveOutcome) -> str:
+    if outcome.value is None:
+        return "not known"
+    return f"{outcome.value:.3%}" if outcome.unit is Unit.RATIO else format_quantity(outcome.value, outcome.unit)
 
 
 def _objectives(texts: Sequence[str]) -> tuple[Objective, ...]:

@@ -4,28 +4,33 @@ from __future__ import annotations
 
 import json
 import sys
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
 from meshperf.cli.experiment_run import command_line, default_folder
-from meshperf.cli.load_summary import summarise
+from meshperf.cli.load_run import show_run, tell_objectives
 from meshperf.cli.output import consoles
 from meshperf.cli.progress import ExperimentProgress
 from meshperf.environments import HostReader
 from meshperf.errors import ExitCode, MeshperfError, UsageError
 from meshperf.experiment.bundle import Bundle
+from meshperf.experiment.events import Event, figures
 from meshperf.experiment.smp_test import run_targets, smp_targets
+from meshperf.load.recording import Progress
 from meshperf.spec.experiment import Experiment
-from meshperf.spec.records import RunResult
 from meshperf.spec.smp import result_to_document
 
 __all__ = ["run_smp_test"]
 
 
 def run_smp_test(experiment: Experiment, file: Path, *, allowed: Sequence[str], out: Path | None, as_json: bool) -> int:
-    """Run an SMP test file: every URL of every client. Returns the exit code: 0 all valid, 4 not.
+    """Run an SMP test file: every URL of every client.
 
     Each result is in the bundle, whole, before the next URL is loaded.
+
+    Returns:
+        The exit code: 0 all valid, 1 an objective was broken, 4 not all valid.
 
     Raises:
         UsageError: MP1003, a target was not allowed; MP1002, there are results in the folder already.
@@ -42,12 +47,26 @@ def run_smp_test(experiment: Experiment, file: Path, *, allowed: Sequence[str], 
         bundle.write_facts(host_facts)
         try:
             with ExperimentProgress(to_tell) as progress:
+                began = time.monotonic()
+
+                def show(number: int, stage: str, seen: Progress) -> None:
+                    progress.show(
+                        Event(
+                            stage=stage,
+                            round=number + 1,
+                            rounds=len(targets),
+                            elapsed_s=time.monotonic() - began,
+                            left_s=None,
+                            **figures(seen, seen.elapsed_s),
+                        )
+                    )
+
                 runs = run_targets(
                     experiment,
                     targets,
                     experiment_id=bundle.experiment_id,
                     host_facts=host_facts,
-                    listener=progress.show,
+                    on_progress=show,
                     keep=lambda run: bundle.append([run]),
                     keep_broken=lambda run: bundle.exclude(run, "broken off"),
                 )
@@ -61,8 +80,12 @@ def run_smp_test(experiment: Experiment, file: Path, *, allowed: Sequence[str], 
     else:
         for run in runs:
             to_show.print(run.arm, markup=False, style="bold")
-            summarise(run, to_show)
-    return _exit_code(runs)
+            show_run(run, to_show)
+    told = to_tell if as_json else to_show
+    held = [tell_objectives(run, experiment.objectives, told) for run in runs]
+    if not all(run.validity.ok for run in runs):
+        return ExitCode.NOT_COMPARABLE
+    return ExitCode.OK if all(held) else ExitCode.GATE_FAILED
 
 
 def _bundle(experiment: Experiment, file: Path, folder: Path, allowed: Sequence[str]) -> Bundle:
@@ -70,7 +93,3 @@ def _bundle(experiment: Experiment, file: Path, folder: Path, allowed: Sequence[
         return Bundle.create(folder, experiment, command=command_line(file, allowed=allowed))
     except UsageError as occupied:  # its hint speaks of --resume, which an SMP test has not
         raise UsageError(occupied.code, occupied.message, hint="choose another folder with --out") from occupied
-
-
-def _exit_code(runs: Sequence[RunResult]) -> int:
-    return ExitCode.OK if all(run.validity.ok for run in runs) else ExitCode.NOT_COMPARABLE

@@ -6,16 +6,18 @@ checks them all, `run_targets` loads one after the other and hands each run over
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from random import Random
 
-from meshperf.experiment.events import Event, Listener, figures
+from meshperf.experiment.kinds import run_kind
 from meshperf.experiment.plan import seed_of
 from meshperf.experiment.single import run_single
+from meshperf.load.kinds import Shape
 from meshperf.load.plan import SessionPlan, Target
 from meshperf.load.recording import Progress
+from meshperf.load.shapes import shape_of
 from meshperf.load.targets import require_open_files, target_from_url
 from meshperf.spec.experiment import Experiment, LoadPoint
 from meshperf.spec.records import Fact, Facts, RunResult
@@ -32,6 +34,8 @@ class SmpTarget:
     point: LoadPoint
     load_point: int
     """Index of `point` in the experiment."""
+    shape: Shape | None = None
+    """Of a test kind; None: one level of load, or stages."""
 
     @property
     def name(self) -> str:
@@ -57,7 +61,12 @@ def smp_targets(experiment: Experiment, *, allowed: Collection[str]) -> tuple[Sm
         targets = tuple(target_from_url(url, point, allowed=allowed) for url, _ in mix)
         require_open_files(SessionPlan(targets=targets, workers=point.workers))
         weights = tuple(weight for _, weight in mix)
-        found.append(SmpTarget(targets=targets, weights=weights, point=point, load_point=item.load_point))
+        shape = (
+            None
+            if point.kind is None
+            else shape_of(point.kind, rate=point.rate, duration_s=point.duration_s, options=point.kind_options)
+        )
+        found.append(SmpTarget(targets=targets, weights=weights, point=point, load_point=item.load_point, shape=shape))
     if experiment.order == "blocked":
         return tuple(item for item in found for _ in range(experiment.rounds))
     rounds = [list(found) for _ in range(experiment.rounds)]
@@ -74,13 +83,15 @@ def run_targets(
     *,
     experiment_id: str,
     host_facts: Facts,
-    listener: Listener,
+    on_progress: Callable[[int, str, Progress], None],
     keep: Callable[[RunResult], None],
     keep_broken: Callable[[RunResult], None],
 ) -> tuple[RunResult, ...]:
     """Load every target. Its position is the run's round.
 
     Args:
+        on_progress: called about four times a second with the run's number (from 0), what is under way in it, and its
+            counters.
         keep: called with each finished run, at once.
         keep_broken: called with the run that Ctrl-C broke off.
 
@@ -88,32 +99,10 @@ def run_targets(
         TargetError: one cannot be reached, or does not speak the protocol; runs before it were kept.
         KeyboardInterrupt: after `keep_broken`.
     """
-    began = time.monotonic()
     mesh = {"mesh.type": Fact(value=experiment.mesh_type or "none", source="SMP file", observed=False)}
     runs = []
     for number, item in enumerate(targets):
-
-        def show(stage: str, progress: Progress, number: int = number) -> None:
-            listener(
-                Event(
-                    stage=stage,
-                    round=number + 1,
-                    rounds=len(targets),
-                    elapsed_s=time.monotonic() - began,
-                    left_s=None,
-                    **figures(progress, progress.elapsed_s),
-                )
-            )
-
-        run, interrupted = run_single(
-            item.targets,
-            item.point,
-            name=experiment.name,
-            host_facts=host_facts,
-            weights=item.weights,
-            seed=experiment.seed,
-            on_progress=show,
-        )
+        run, interrupted = _run(experiment, item, host_facts, partial(on_progress, number))
         run = replace(
             run,
             experiment_id=experiment_id,
@@ -128,3 +117,28 @@ def run_targets(
         keep(run)
         runs.append(run)
     return tuple(runs)
+
+
+def _run(
+    experiment: Experiment, item: SmpTarget, host_facts: Facts, show: Callable[[str, Progress], None]
+) -> tuple[RunResult, bool]:
+    if item.shape is not None:
+        return run_kind(
+            item.targets[0],
+            item.shape,
+            name=experiment.name,
+            point=item.point,
+            objectives=experiment.objectives,
+            host_facts=host_facts,
+            seed=experiment.seed,
+            on_progress=show,
+        )
+    return run_single(
+        item.targets,
+        item.point,
+        name=experiment.name,
+        host_facts=host_facts,
+        weights=item.weights,
+        seed=experiment.seed,
+        on_progress=show,
+    )

@@ -7,7 +7,7 @@ reads the store or starts a process, and nothing here judges.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -82,11 +82,15 @@ def write_runs(
     return tuple(place(out / name, content) for name, content in files.items())
 
 
-def terminal_run(run: RunResult, console: Console) -> None:
-    """Print one run that stands by itself to `console`: its evidence, then the answer."""
+def terminal_run(run: RunResult, console: Console, *, only: Collection[str] = ()) -> None:
+    """Print one run that stands by itself to `console`: its evidence, then the answer.
+
+    Args:
+        only: keys of the sections to print, such as `kind` for the answer of a test kind; none: all.
+    """
     from meshperf.report.console import show_run
 
-    show_run(run, console)
+    show_run(run, console, only=only)
 
 
 def terminal(comparison: Comparison, console: Console) -> None:

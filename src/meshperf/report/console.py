@@ -6,6 +6,8 @@ outside, so they are printed as text, never as markup.
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from rich import box
 from rich.console import Console
 from rich.table import Table as Grid
@@ -69,11 +71,14 @@ def show(comparison: Comparison, console: Console) -> None:
         _line(console, f"- {sentence}", hanging="  ")
 
 
-def show_run(run: RunResult, console: Console) -> None:
-    """Print one run that stands by itself: its sections in order, the answer last."""
-    _line(console, single.title(run), style="bold")
+def show_run(run: RunResult, console: Console, *, only: Collection[str] = ()) -> None:
+    """Print one run that stands by itself: its sections in order, the answer last. `only`: these sections' keys."""
+    if not only:
+        _line(console, single.title(run), style="bold")
     first, *rest = single.of_run(run, rows=_ROWS_OVER_TIME)
     for section in (*sorted(rest, key=lambda section: section.key == "kind"), first):
+        if only and section.key not in only:
+            continue
         _heading(console, section.title)
         for text in (*section.sentences, *(f"- {point}" for point in section.points)):
             _line(console, text, hanging="  ")
