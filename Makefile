@@ -3,9 +3,9 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMPS := $(VENV)/.stamps
-RUST := Cargo.toml Cargo.lock $(shell find crates -name '*.rs' -o -name Cargo.toml 2>/dev/null)
+RUST := Cargo.toml Cargo.lock $(shell find crates -name '*.rs' -o -name Cargo.toml -o -name '*.binpb' 2>/dev/null)
 
-.PHONY: help build demo test lint bench clean
+.PHONY: help build demo test lint bench fuzz clean
 
 help:  ## what can be made
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 10
@@ -48,6 +48,9 @@ lint: build $(STAMPS)/dev  ## formatting, lint, types and layers
 bench: build $(STAMPS)/dev  ## our own speed and accuracy beside the tools users would pick
 	sh benchmarks/tools.sh
 	PATH="$(CURDIR)/$(VENV)/tools:$$PATH" $(BIN)/python -m benchmarks $(BENCH_ARGS)
+
+fuzz: $(STAMPS)/dev  ## feed the reply parsers whatever bytes; needs a nightly toolchain and cargo-fuzz
+	$(BIN)/python -m benchmarks fuzz $(FUZZ_ARGS)
 
 clean:
 	rm -rf $(VENV) target build dist src/meshperf/_bin src/meshperf/_native*.so

@@ -12,6 +12,8 @@ pub(crate) struct Curve {
     rate: f64,
     /// k [1/ns²].
     slope: f64,
+    /// n at `begin`.
+    offset: f64,
 }
 
 impl Curve {
@@ -22,13 +24,40 @@ impl Curve {
             Some(last) if length > 0.0 => (last * 1e-9 - rate) / length,
             _ => 0.0,
         };
-        Self { begin, rate, slope }
+        Self {
+            begin,
+            rate,
+            slope,
+            offset: 0.0,
+        }
+    }
+
+    /// The curve that goes on from `moment` at another rate [1/s] and does not lose what was owed by then: however often a
+    /// rate is changed, the rate offered is the rate asked for.
+    pub(crate) fn turned(&self, moment: u64, rate: f64) -> Self {
+        Self {
+            offset: self.count(moment),
+            ..Self::new(moment, moment, rate, None)
+        }
+    }
+
+    /// The expected number of requests by `moment`.
+    fn count(&self, moment: u64) -> f64 {
+        if moment < self.begin {
+            return self.offset - self.before(moment);
+        }
+        let t = (moment - self.begin) as f64;
+        self.offset + self.rate * t + self.slope * t * t / 2.0
     }
 
     /// When the expected number of requests since `begin` reaches `count`; None when it never does.
     #[inline]
     pub(crate) fn moment(&self, count: f64) -> Option<u64> {
-        let offset = if self.slope == 0.0 || count <= 0.0 {
+        let count = count - self.offset;
+        let offset = if count == 0.0 {
+            // Also where the rate begins at nothing.
+            0.0
+        } else if self.slope == 0.0 || count < 0.0 {
             count / self.rate
         } else {
             let root = self.rate * self.rate + 2.0 * self.slope * count;
@@ -75,6 +104,26 @@ mod tests {
             let due = Curve::new(BEGIN, BEGIN, rate, None).moment(i as f64).map_or(0, |due| due - BEGIN) as f64;
             prop_assert!((due - i as f64 * 1e9 / rate).abs() <= 1.0);
         }
+    }
+
+    #[test]
+    fn a_rate_that_begins_at_nothing_has_its_first_request_at_once() {
+        let curve = Curve::new(BEGIN, BEGIN + 1_000_000_000, 0.0, Some(200.0));
+        assert_eq!(curve.moment(0.0), Some(BEGIN));
+        assert_eq!(curve.moment(25.0), Some(BEGIN + 500_000_000));
+    }
+
+    #[test]
+    fn a_rate_that_changes_goes_on_from_what_was_owed() {
+        let mut curve = Curve::new(BEGIN, BEGIN, 10.0, None);
+        for change in 1..=95 {
+            curve = curve.turned(BEGIN + change * 1_000_000, 10.0);
+        }
+        let due = |count| curve.moment(count).unwrap_or(0).abs_diff(BEGIN);
+        assert!(due(1.0).abs_diff(100_000_000) <= 1, "{}", due(1.0));
+        let faster = curve.turned(BEGIN + 95_000_000, 1000.0);
+        let due = faster.moment(1.0).unwrap_or(0).abs_diff(BEGIN);
+        assert!(due.abs_diff(95_050_000) <= 1, "{due}");
     }
 
     #[test]

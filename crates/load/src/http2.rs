@@ -143,7 +143,15 @@ impl Inner {
         self.closing |= self.next_stream > LAST_STREAM - 2 * self.streams.places();
         let window = SendWindow::new(self.initial_window);
         let empty = call.body.is_empty();
-        frame::write_headers(out, number, &call.block, empty, self.max_frame);
+        if number == 1 {
+            // A peer that allows a smaller table than the standard's wants to hear that it is not used.
+            let mut block = Vec::with_capacity(call.block.len() + 1);
+            hpack::encode_no_table(&mut block);
+            block.extend_from_slice(&call.block);
+            frame::write_headers(out, number, &block, empty, self.max_frame);
+        } else {
+            frame::write_headers(out, number, &call.block, empty, self.max_frame);
+        }
         self.streams.begin(place, number, window, call);
         if !empty {
             self.send_body(place, out);

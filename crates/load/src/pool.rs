@@ -6,27 +6,21 @@
 
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};
-use std::io;
 use std::ops::Range;
 use std::sync::Arc;
 
-use crate::clock;
-use crate::connection::{Connection, State, Step};
-use crate::dialogue::{Answer, Ending, Strays};
+use crate::connection::{Connection, State};
+use crate::dialogue::{Answer, Strays};
 use crate::endpoint::{ConnectionFacts, Endpoint};
 use crate::idle::Idle;
-use crate::poller::{Poller, WAKE};
+use crate::poller::Poller;
 use crate::random::SplitMix;
-use crate::reason::{Failure, Reason};
+use crate::reason::Failure;
 use crate::request::Request;
 use crate::transport::Buffers;
 
-/// Connections that one worker opens at the same time.
-const OPENING_AT_ONCE: usize = 32;
-const FIRST_PAUSE_NS: u64 = 5_000_000;
-const LONGEST_PAUSE_NS: u64 = 1_000_000_000;
-/// How often attempts to connect are checked against their time limit.
-const CHECK_NS: u64 = 20_000_000;
+mod events;
+mod opening;
 
 /// Something that happened on a connection and that the phase must know.
 #[derive(Debug)]
@@ -126,7 +120,7 @@ impl Pool {
             facts: vec![ConnectionFacts::default(); targets],
             spoke: vec![false; targets],
             requests,
-            opening: Vec::with_capacity(OPENING_AT_ONCE),
+            opening: Vec::with_capacity(opening::OPENING_AT_ONCE),
             open: vec![0; targets],
             answers: Vec::with_capacity(256),
             handed: 0,
@@ -283,142 +277,6 @@ impl Pool {
         }
     }
 
-    /// Close a connection and open it again, after a pause when it never worked.
-    pub(crate) fn reopen(&mut self, connection: u32) {
-        self.forget_idle(connection);
-        let entry = &mut self.connections[connection as usize];
-        let target = entry.target as usize;
-        if entry.state == State::Open {
-            self.open[target] -= 1;
-        }
-        let worked = entry.served > 0 || entry.failures == 0;
-        if entry.served > 0 {
-            entry.failures = 0;
-        }
-        let pause = match worked {
-            true => 0,
-            false => (FIRST_PAUSE_NS << entry.failures.min(10)).min(LONGEST_PAUSE_NS),
-        };
-        entry.failures += 1;
-        entry.close();
-        self.opening.retain(|&other| other != connection);
-        if self.endpoints[target].on_demand() && self.connections[connection as usize].opened_before
-        {
-            let slot = self.connections[connection as usize].first_slot;
-            self.idle[target].push(slot);
-        } else {
-            self.reopen
-                .push(Reverse((clock::now() + pause, connection)));
-        }
-    }
-
-    /// Open a further connection to a target that may grow. At most a few are opened at a time.
-    pub(crate) fn grow(&mut self, target: usize) {
-        if self.opening.len() < OPENING_AT_ONCE
-            && let Some(connection) = self.spare[target].pop()
-        {
-            self.facts[target].grown += 1;
-            self.reopen.push(Reverse((0, connection)));
-        }
-    }
-
-    /// Open the connection of a slot whose request is waiting for it. True when it is under way.
-    pub(crate) fn open_for(&mut self, slot: u32) -> Result<(), Failure> {
-        let connection = self.connection_of(slot);
-        self.begin_opening(connection)?;
-        self.connections[connection as usize].carries = Some(slot);
-        Ok(())
-    }
-
-    fn begin_opening(&mut self, connection: u32) -> Result<(), Failure> {
-        let entry = &mut self.connections[connection as usize];
-        let endpoint = &self.endpoints[entry.target as usize];
-        let descriptor = entry.open(endpoint)?;
-        let token = token(connection, entry.generation);
-        self.poller.add(descriptor, token)?;
-        self.opening.push(connection);
-        Ok(())
-    }
-
-    /// Begin to open what is due, and give up attempts that take too long.
-    #[inline]
-    pub(crate) fn housekeeping(&mut self, now: u64) {
-        if let Some(clock) = &mut self.buffers.arrivals {
-            clock.refresh(now);
-        }
-        if !self.reopen.is_empty() || !self.opening.is_empty() {
-            self.open_due(now);
-        }
-    }
-
-    fn open_due(&mut self, now: u64) {
-        while self.opening.len() < OPENING_AT_ONCE
-            && self
-                .reopen
-                .peek()
-                .is_some_and(|Reverse((due, _))| *due <= now)
-        {
-            let Some(Reverse((_, connection))) = self.reopen.pop() else {
-                break;
-            };
-            if let Err(failure) = self.begin_opening(connection) {
-                self.not_opened(connection, failure);
-            }
-        }
-        if now.saturating_sub(self.checked) >= CHECK_NS {
-            self.checked = now;
-            for connection in self.opening.clone() {
-                let entry = &self.connections[connection as usize];
-                if now.saturating_sub(entry.opening_since) > self.connect_timeout {
-                    let failure = match entry.state {
-                        State::Handshaking => {
-                            Failure::new(Reason::Tls, "the TLS handshake took too long")
-                        }
-                        State::Greeting => Failure::new(
-                            Reason::Malformed,
-                            "the server did not say its HTTP/2 settings",
-                        ),
-                        _ => Failure::new(Reason::ConnectTimeout, "no answer in time"),
-                    };
-                    self.not_opened(connection, failure);
-                }
-            }
-        }
-    }
-
-    fn not_opened(&mut self, connection: u32, failure: Failure) {
-        let entry = &self.connections[connection as usize];
-        self.facts[entry.target as usize].failed += 1;
-        let event = Event::NotOpened {
-            connection,
-            failure,
-        };
-        if entry.carries.is_none() {
-            self.reopen(connection);
-        } else {
-            self.opening.retain(|&other| other != connection);
-        }
-        let generation = self.connections[connection as usize].generation;
-        self.pending.push_back((generation, event));
-    }
-
-    /// When `housekeeping` has something to do next [ns].
-    #[inline]
-    pub(crate) fn next_housekeeping(&self, now: u64) -> u64 {
-        if self.reopen.is_empty() && self.opening.is_empty() {
-            return u64::MAX;
-        }
-        let check = if self.opening.is_empty() {
-            u64::MAX
-        } else {
-            now + CHECK_NS
-        };
-        match self.reopen.peek() {
-            Some(Reverse((due, _))) if self.opening.len() < OPENING_AT_ONCE => check.min(*due),
-            _ => check,
-        }
-    }
-
     /// Write the request of a slot; `flush_gathered` or `flush` sends it. Returns its bytes, before TLS.
     #[inline]
     pub(crate) fn begin(&mut self, slot: u32) -> u64 {
@@ -470,134 +328,6 @@ impl Pool {
     pub(crate) fn put_back(&mut self, connection: u32, mut unsent: Vec<u32>) {
         unsent.clear();
         self.connections[connection as usize].unsent = unsent;
-    }
-
-    /// Wait for readiness; the events are then taken with `next_event` from position 0 on.
-    #[inline]
-    pub(crate) fn wait(&mut self, until: u64, precise: bool) -> io::Result<()> {
-        if self.pending.is_empty() {
-            self.poller.wait(until, precise)
-        } else {
-            self.poller.wait(0, false)
-        }
-    }
-
-    /// Handle the ready socket at `position` of the last wait and go on from there; None when all are handled.
-    #[inline]
-    pub(crate) fn next_event(&mut self, position: &mut usize) -> Option<Event> {
-        loop {
-            if self.handed < self.answers.len() {
-                let slot = self.connections[self.answering as usize].first_slot;
-                let answer = std::mem::replace(
-                    &mut self.answers[self.handed],
-                    Answer::new(0, Ending::Reset),
-                );
-                self.handed += 1;
-                return Some(Event::Answer(slot + answer.place, answer));
-            }
-            if self.handed > 0 {
-                self.answers.clear();
-                self.handed = 0;
-            }
-            if let Some(event) = self.next_pending() {
-                return Some(event);
-            }
-            let (token, flags) = self.poller.event(*position)?;
-            *position += 1;
-            if token == WAKE {
-                continue;
-            }
-            let connection = token as u32;
-            let entry = &mut self.connections[connection as usize];
-            // An event of a socket that was closed earlier in this very batch.
-            if entry.generation != (token >> 32) as u32 {
-                continue;
-            }
-            let before = entry.state;
-            let target = entry.target as usize;
-            let endpoint = &self.endpoints[target];
-            let step = entry.ready(flags, endpoint, &mut self.buffers, &mut self.answers);
-            let generation = entry.generation;
-            self.answering = connection;
-            if !self.answers.is_empty() {
-                self.spoke[target] = true;
-            }
-            match step {
-                // The peer says that it takes no more: what is under way may end.
-                Step::Nothing if entry.state == State::Open && entry.dialogue().closing() => {
-                    self.retire(connection);
-                }
-                Step::Nothing => {}
-                Step::Opened => self.opened(connection),
-                Step::Failed(failure) => match before {
-                    State::Connecting | State::Handshaking | State::Greeting => {
-                        self.not_opened(connection, failure);
-                    }
-                    State::Open | State::Closed => {
-                        let event = Event::Broken {
-                            connection,
-                            failure,
-                        };
-                        self.forget_idle(connection);
-                        self.pending.push_back((generation, event));
-                    }
-                },
-            }
-        }
-    }
-
-    /// The next event that is still about the socket it was noted for.
-    fn next_pending(&mut self) -> Option<Event> {
-        while let Some((generation, event)) = self.pending.pop_front() {
-            let connection = match &event {
-                Event::Answer(slot, _) | Event::Carried(slot) => self.connection_of(*slot),
-                Event::Broken { connection, .. } | Event::NotOpened { connection, .. } => {
-                    *connection
-                }
-            };
-            if self.connections[connection as usize].generation == generation {
-                return Some(event);
-            }
-        }
-        None
-    }
-
-    fn opened(&mut self, connection: u32) {
-        let now = clock::now();
-        let entry = &mut self.connections[connection as usize];
-        let target = entry.target as usize;
-        let facts = &mut self.facts[target];
-        if entry.opened_before {
-            facts.reopened += 1;
-        } else {
-            facts.opened += 1;
-            entry.opened_before = true;
-        }
-        let shaken = entry.transport().session().is_some();
-        let connected = if shaken { entry.shaking_since } else { now };
-        facts.note_connect(connected.saturating_sub(entry.opening_since));
-        if let Some(session) = entry.transport().session() {
-            facts.note(session, now.saturating_sub(entry.shaking_since));
-        }
-        let places = self.endpoints[target].places;
-        let room = entry.dialogue().room().unwrap_or(0);
-        if places > 1 || room != 1 {
-            facts.note_streams(room);
-        }
-        self.opening.retain(|&other| other != connection);
-        self.open[target] += 1;
-        let (generation, first) = (entry.generation, entry.first_slot);
-        if let Some(slot) = entry.carries {
-            return self.pending.push_back((generation, Event::Carried(slot)));
-        }
-        if self.endpoints[target].on_demand() {
-            // A first try that showed that the target is there.
-            return self.reopen(connection);
-        }
-        for slot in first..first + places.min(room) {
-            self.requests[slot as usize].free_since = now;
-            self.idle[target].push(slot);
-        }
     }
 
     /// Everything that was seen of datagrams since this was asked last.

@@ -42,7 +42,7 @@ impl Pick {
     }
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 enum Arrivals {
     Nothing,
     /// Request `i` is due when the curve's count reaches the integer `i`: no error accumulates. Lead-in requests have
@@ -68,15 +68,15 @@ enum Arrivals {
 }
 
 /// Due times [ns] in rising order, ending before the window does.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Schedule {
     arrivals: Arrivals,
     window: Window,
     lane: Lane,
     pick: Option<Pick>,
     quantum: u64,
-    /// From which moment on, at which rate [1/s].
-    change: Option<(u64, f64)>,
+    /// From which moment on, at which rate [1/s]; changes still to come, in their order.
+    changes: VecDeque<(u64, f64)>,
     head: Option<u64>,
 }
 
@@ -94,7 +94,7 @@ impl Schedule {
             lane,
             pick,
             quantum,
-            change: None,
+            changes: VecDeque::new(),
             head: None,
         };
         if !schedule.picked() {
@@ -202,7 +202,8 @@ impl Schedule {
 
     /// Change the rate [1/s] from `moment` on; requests before it stay due when they were.
     pub(crate) fn steer(&mut self, moment: u64, rate: f64) {
-        self.change = Some((moment.max(self.window.begin), rate));
+        self.changes
+            .push_back((moment.max(self.window.begin), rate));
         self.find();
     }
 
@@ -220,6 +221,21 @@ impl Schedule {
             each(due);
             self.advance();
         }
+    }
+
+    /// How many requests are due by `now`; counted up to `most`.
+    pub(crate) fn waiting(&self, now: u64, most: usize) -> usize {
+        let due = |moment: Option<u64>| moment.is_some_and(|due| due <= now);
+        if let Arrivals::Closed(ready) = &self.arrivals {
+            return ready.iter().take_while(|&&moment| moment <= now).count();
+        }
+        let mut ahead = self.clone();
+        let mut count = 0;
+        while count < most && due(ahead.peek()) {
+            ahead.advance();
+            count += 1;
+        }
+        count
     }
 
     fn step(&mut self) {
@@ -270,10 +286,10 @@ impl Schedule {
 
     fn find(&mut self) {
         let mut due = self.exact();
-        if let Some((moment, rate)) = self.change
+        while let Some(&(moment, rate)) = self.changes.front()
             && due.is_none_or(|due| due >= moment)
         {
-            self.change = None;
+            self.changes.pop_front();
             self.turn(moment, rate);
             due = self.exact();
         }
@@ -282,20 +298,12 @@ impl Schedule {
             .map(|due| self.rounded(due));
     }
 
-    /// Go on at another rate from `moment` on, beginning with request 0 of a new count.
+    /// Go on at another rate from `moment` on. The request at hand stays the same one: it is only due at another time.
     fn turn(&mut self, moment: u64, rate: f64) {
-        let flat = Curve::new(moment, moment, rate, None);
-        match &mut self.arrivals {
-            Arrivals::Constant { curve, next } => {
-                (*curve, *next) = (flat, self.lane.number as i64);
-            }
-            Arrivals::Poisson {
-                curve,
-                count,
-                share,
-                random,
-            } => (*curve, *count) = (flat, random.exponential() / *share),
-            _ => {}
+        if let Arrivals::Constant { curve, .. } | Arrivals::Poisson { curve, .. } =
+            &mut self.arrivals
+        {
+            *curve = curve.turned(moment, rate);
         }
         if !self.picked() {
             self.step();
@@ -308,7 +316,9 @@ impl Schedule {
             return due;
         }
         let offset = due - self.window.begin;
-        self.window.begin + offset.div_ceil(self.quantum) * self.quantum
+        let put_off = self.window.begin + offset.div_ceil(self.quantum) * self.quantum;
+        // What became due in the window is not put off beyond it.
+        put_off.min(self.window.end)
     }
 }
 
