@@ -13,6 +13,7 @@ import shutil
 import socket
 import subprocess
 import time
+import urllib.request
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +27,7 @@ from meshperf.workloads.executable import executable
 READY_WITHIN_S = 10.0
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + b"\0\0\0\4\0\0\0\0\0"
 """What an HTTP/2 client opens with, and empty SETTINGS."""
+LISTENERS = ("--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0")
 SETTINGS = 4
 SERVING = b"\0\0\0\0\2\x08\1"
 """The whole message of a health check's good answer."""
@@ -40,12 +42,24 @@ class Server:
     pid: int
     started_monotonic_ns: int = 0
     """The origin of the workload's stalls."""
+    admin: str | None = None
+    """Where the workload answers questions about itself."""
+
+    def answered(self, protocol: Protocol, message_bytes: int) -> int | None:
+        """How many requests, messages or datagrams it has answered by its own count; None where it does not count."""
+        if self.admin is None:
+            return None
+        with urllib.request.urlopen(f"http://{self.admin}/counters", timeout=5) as reply:
+            counters = json.load(reply)
+        if protocol is Protocol.TCP:
+            return int(counters["tcp_bytes_out"]) // message_bytes
+        return int(counters["udp_out" if protocol is Protocol.UDP else "requests"])
 
 
 @contextlib.contextmanager
 def workload(core: int | None, *options: str) -> Iterator[Server]:
     """Our workload. Raises RunFailed: it does not take these options."""
-    with _running([executable(), "--listen", "127.0.0.1:0", *options], core) as process:
+    with _running([executable(), *LISTENERS, *options], core) as process:
         yield _workload_server(process, "address")
 
 
@@ -82,7 +96,7 @@ def serving(protocol: Protocol, core: int | None, folder: Path, response_bytes: 
 @contextlib.contextmanager
 def our_workload(protocol: Protocol, core: int | None, folder: Path, response_bytes: int) -> Iterator[Server]:
     """HTTP/1.1, HTTP/2 and gRPC share a listener; TCP and UDP have one each."""
-    line = [str(executable()), "--listen", "127.0.0.1:0", "--response-bytes", str(response_bytes)]
+    line = [str(executable()), *LISTENERS, "--response-bytes", str(response_bytes)]
     own = protocol in (Protocol.TCP, Protocol.UDP)
     if own:
         line += [f"--{protocol.value}", "127.0.0.1:0"]
@@ -185,6 +199,7 @@ def _workload_server(process: subprocess.Popen[str], listener: str) -> Server:
         address=ready[listener],
         pid=process.pid,
         started_monotonic_ns=ready["started_monotonic_ns"],
+        admin=ready["admin"],
     )
 
 

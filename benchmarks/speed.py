@@ -9,7 +9,8 @@ takes part in fewer turns.
 
 What it assumes: release builds. With two or more cores the generator has one and the server another.
 
-What it refuses: a figure from a run with failed requests, and a ratio without its reference tool.
+What it refuses: a figure from a run with failed requests, or of more requests than the server answered by its own
+count (where it counts: our workload does); and a ratio without its reference tool.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from pathlib import Path
 
 from benchmarks import servers
 from benchmarks.findings import Finding, Outcome, bounded, show_findings
-from benchmarks.peers import Load, Peer, able, named
+from benchmarks.peers import Load, Peer, Report, able, named
 from benchmarks.pinned import Cores, RunFailed, run
 from meshperf.load.plan import Protocol
 
@@ -64,6 +65,8 @@ class Costs:
     turns: dict[str, list[float]] = field(default_factory=dict)
     """Tool to CPU seconds per request."""
     rates: dict[str, list[float]] = field(default_factory=dict)
+    counted: dict[str, list[tuple[int, int | None]]] = field(default_factory=dict)
+    """Tool to what it claims and what the server answered, by turn."""
     failed: dict[str, str] = field(default_factory=dict)
 
     def lowest(self, tool: str) -> float | None:
@@ -91,8 +94,8 @@ def start_up(peer: Peer, cores: Cores, known: dict[str, float]) -> float:
 
 
 @contextmanager
-def served(row: Row, cores: Cores, folder: Path) -> Iterator[tuple[str, Load]]:
-    """The row's server, by name, and the load on it (seconds to be chosen)."""
+def served(row: Row, cores: Cores, folder: Path) -> Iterator[tuple[servers.Server, Load]]:
+    """The row's server, and the load on it (seconds to be chosen)."""
     load = Load(
         protocol=row.protocol,
         address="",
@@ -103,10 +106,10 @@ def served(row: Row, cores: Cores, folder: Path) -> Iterator[tuple[str, Load]]:
     )
     if row.tls:
         with servers.tls_workload(cores.server, folder, "--response-bytes", "16") as (server, ca):
-            yield server.name, replace(load, address=server.address, ca=ca)
+            yield server, replace(load, address=server.address, ca=ca)
     else:
         with servers.serving(row.protocol, cores.server, folder, 16) as server:
-            yield server.name, replace(load, address=server.address)
+            yield server, replace(load, address=server.address)
 
 
 def measure(
@@ -115,7 +118,8 @@ def measure(
     """Alternate all tools that can, `runs` times ours and the reference and `others` times the rest."""
     costs = Costs(row=row)
     try:
-        with served(row, cores, folder) as (costs.server, any_load):
+        with served(row, cores, folder) as (server, any_load):
+            costs.server = server.name
             load = replace(any_load, seconds=seconds)
             peers = able(load)
             for turn in range(runs):
@@ -126,18 +130,30 @@ def measure(
                         continue
                     try:
                         idle_s = start_up(peer, cores, known)
+                        before = server.answered(load.protocol, load.message_bytes)
                         spent = run(peer.line(load), cores.generator, within_s=seconds * 3 + 20)
                         told = peer.read(spent.printed, load)
-                        if not told.requests or told.note:
-                            raise RunFailed(told.note or "no request succeeded")
+                        answered = None
+                        if before is not None:
+                            answered = (server.answered(load.protocol, load.message_bytes) or 0) - before
+                        refuse(told, answered)
                     except (RunFailed, ValueError, LookupError) as failure:
                         costs.failed[peer.name] = str(failure)
                         continue
                     costs.turns.setdefault(peer.name, []).append((spent.cpu_s - idle_s) / told.requests)
                     costs.rates.setdefault(peer.name, []).append(told.rate)
+                    costs.counted.setdefault(peer.name, []).append((told.requests, answered))
     except (RunFailed, OSError) as failure:
         costs.failed["server"] = str(failure)
     return costs
+
+
+def refuse(told: Report, answered: int | None) -> None:
+    """Raises RunFailed: the run gives no figure to compare."""
+    if not told.requests or told.note:
+        raise RunFailed(told.note or "no request succeeded")
+    if answered is not None and told.requests > answered:
+        raise RunFailed(f"claims {told.requests} requests, the server answered {answered}")
 
 
 def show(costs: Costs) -> None:
@@ -208,6 +224,7 @@ def main(arguments: Sequence[str] | None = None) -> Outcome:
                 "streams": costs.row.streams,
                 "cpu_s_per_request": costs.turns,
                 "achieved_rps": costs.rates,
+                "claimed_and_answered": costs.counted,
                 "failed": costs.failed,
             }
             for costs in found

@@ -5,7 +5,9 @@ from __future__ import annotations
 import pytest
 
 from benchmarks.findings import bounded
-from benchmarks.speed import ROWS, Costs, finding
+from benchmarks.peers import Report
+from benchmarks.pinned import RunFailed
+from benchmarks.speed import ROWS, Costs, finding, refuse
 
 HTTP1 = ROWS[0]
 
@@ -38,6 +40,15 @@ def test_every_goal_of_the_issue_has_a_row():
         ("tcp echo", "fortio"): 0.8,
         ("udp echo", "fortio"): None,
     }
+
+
+def test_more_requests_than_the_server_answered_are_refused():
+    refuse(Report(requests=100, rate=1.0), 100)
+    refuse(Report(requests=100, rate=1.0), None)
+    with pytest.raises(RunFailed, match="claims 101 requests, the server answered 100"):
+        refuse(Report(requests=101, rate=1.0), 100)
+    with pytest.raises(RunFailed, match="3 failed"):
+        refuse(Report(requests=100, rate=1.0, note="3 failed"), 200)
 
 
 def test_a_bound_is_inclusive_and_unknown_is_not_met():
