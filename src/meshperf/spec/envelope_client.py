@@ -64,6 +64,11 @@ class Course:
     kind: str | None
     staged: bool
 
+    @property
+    def has_rates(self) -> bool:
+        """Whether rates come from elsewhere than a client's `rps`."""
+        return self.staged or self.kind is not None
+
 
 Urls = tuple[tuple[str, float], ...]
 
@@ -79,7 +84,7 @@ def read_client(
     options = read_additional_options(reading, client, generator)
     workers = reading.whole(client.get("workers"), client.at("workers"), low=1, high=64) or 1
     rate = _rate(reading, client, workers)
-    arrivals = course.arrival or ("trace" if options.trace else "constant" if rate or course.staged else "closed")
+    arrivals = course.arrival or ("trace" if options.trace else "constant" if rate or course.has_rates else "closed")
     body = client_body(reading, client)
     layer4 = _layer4(reading, client)
     streams = reading.whole(client.get("max_streams"), client.at("max_streams"), low=1, high=65_535)
@@ -117,7 +122,7 @@ def read_client(
         kind=course.kind,
         kind_options=options.kind,
     )
-    _refuse_contradictions(reading, client, point, options, layer4, body, staged=course.staged)
+    _refuse_contradictions(reading, client, point, options, layer4, body, has_rates=course.has_rates)
     _refuse_beside_urls(reading, client, point, runs)
     return point, runs
 
@@ -296,7 +301,7 @@ def _refuse_contradictions(
     layer4: _Layer4,
     body: bytes,
     *,
-    staged: bool,
+    has_rates: bool,
 ) -> None:
     written = options.model_fields_set
     given: dict[str, Any] = {
@@ -304,7 +309,7 @@ def _refuse_contradictions(
         "protocol": point.protocol,
         "arrivals": point.arrivals,
         "rate": point.rate,
-        "stages": staged,
+        "stages": has_rates,
         "in_flight": point.in_flight,
         "connections": point.connections,
         "streams": point.streams,
