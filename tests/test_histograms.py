@@ -170,3 +170,26 @@ def test_writers_that_leave_the_word_size_out_of_the_cookies_are_read():
     inner = zlib.compress(struct.pack(">i", 0x1C849303) + zlib.decompress(packed[8:])[4:])
     other = base64.b64encode(struct.pack(">ii", 0x1C849304, len(inner)) + inner).decode()
     assert Histogram.from_hdr_v2(other) == recorded
+
+
+@given(samples)
+def test_bytes_read_back_what_was_written(values):
+    histogram = _histogram(values)
+    assert Histogram.from_bytes(histogram.to_bytes()) == histogram
+
+
+def test_a_count_that_the_short_form_cannot_hold_is_refused():
+    huge = Histogram(np.array([7]), np.array([2**32]))
+    with pytest.raises(ValueError, match="to_hdr_v2"):
+        huge.to_bytes()
+    assert Histogram.from_hdr_v2(huge.to_hdr_v2()) == huge
+
+
+@given(samples)
+def test_buckets_hold_every_value_between_their_bounds(values):
+    low, high, count = _histogram(values).buckets()
+    assert int(count.sum()) == len(values)
+    seconds = np.array(values) * 1e-9
+    half_ns = 0.5e-9
+    inside = (seconds[None, :] > low[:, None] - half_ns) & (seconds[None, :] < high[:, None] - half_ns)
+    assert inside.sum(axis=1).tolist() == count.tolist()

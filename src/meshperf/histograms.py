@@ -123,6 +123,21 @@ class Histogram:
             position += 1 if value >= 0 else -value
         return cls(np.array(index, dtype=np.int64), np.array(count, dtype=np.int64))
 
+    def to_bytes(self) -> bytes:
+        """What `from_bytes` reads: little-endian uint32 index, uint32 count, repeated.
+
+        Raises:
+            ValueError: a count is above 4,294,967,295; the HdrHistogram form holds it.
+        """
+        if self.count.size and self.count.max() > 0xFFFF_FFFF:
+            raise ValueError("a count is too large for this form; use to_hdr_v2")
+        return np.column_stack([self.index, self.count]).astype("<u4").tobytes()
+
+    def buckets(self) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64], npt.NDArray[np.int64]]:
+        """Lower bound [s], upper bound [s] and count of every bucket that is not empty, in rising order."""
+        low, high = bucket_bounds(self.index)
+        return np.asarray(low * _NS, dtype=np.float64), np.asarray(high * _NS, dtype=np.float64), self.count.copy()
+
     def pairs(self) -> list[list[int]]:
         """`[[bucket, count], …]` for a document."""
         return [[int(i), int(c)] for i, c in zip(self.index, self.count, strict=True)]

@@ -215,18 +215,3 @@ def test_importing_plans_does_not_load_the_engine():
     )
     outcome = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=20, check=True)
     assert outcome.stdout.strip() == "False"
-
-
-def test_the_stub_names_what_the_module_has():
-    import ast
-
-    import meshperf
-    from meshperf import _native
-
-    stub = ast.parse((Path(meshperf.__file__).parent / "_native.pyi").read_text())
-    named = {node.name for node in stub.body if isinstance(node, ast.ClassDef | ast.FunctionDef)}
-    assert named == {name for name in vars(_native) if not name.startswith("_")}
-    session = next(node for node in stub.body if isinstance(node, ast.ClassDef) and node.name == "Session")
-    methods = {node.name for node in session.body if isinstance(node, ast.FunctionDef)}
-    assert methods <= set(dir(_native.Session))
-    assert {name for name in vars(_native.Session) if not name.startswith("_")} <= methods

@@ -41,6 +41,8 @@ pub(crate) enum Error {
     Closed,
     Forked,
     Busy,
+    Running,
+    Idle,
     /// An exception that was raised in Python meanwhile: by a callback or a signal handler.
     Python(PyErr),
 }
@@ -83,7 +85,13 @@ impl From<Error> for PyErr {
             Error::Forked => PyRuntimeError::new_err(
                 "the session belongs to the process that opened it; a forked child must open its own",
             ),
-            Error::Busy => PyRuntimeError::new_err("the session is in use by another thread"),
+            Error::Busy => PyRuntimeError::new_err(
+                "the session is in use: by another thread, or by the run whose callback this is",
+            ),
+            Error::Running => PyRuntimeError::new_err(
+                "a run is already under way in this session; finish it first",
+            ),
+            Error::Idle => PyRuntimeError::new_err("no run is under way in this session"),
             Error::Python(error) => error,
         }
     }

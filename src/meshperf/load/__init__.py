@@ -1,4 +1,4 @@
-"""Load plans and what became of them. The compiled engine is loaded by `NativeSession.open`, never by an import."""
+"""Load plans and what became of them. The compiled engine is loaded when a session is opened, never by an import."""
 
 from __future__ import annotations
 
@@ -6,31 +6,84 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from meshperf.load.dispersion import index_of_dispersion
+    from meshperf.load.grpc_messages import HEALTH, DescriptorSource, grpc_call
+    from meshperf.load.handle import LoadHandle, run
+    from meshperf.load.merging import merge
     from meshperf.load.native import NativeSession
-    from meshperf.load.plan import Arrivals, Phase, SessionPlan, Target, TlsSettings, WaitMode
-    from meshperf.load.recording import ConnectionFacts, PhaseRecording, Progress, SessionRecording
+    from meshperf.load.plan import (
+        Arrivals,
+        GrpcCall,
+        GrpcKind,
+        Phase,
+        Pooling,
+        Protocol,
+        ReceiveClock,
+        Selection,
+        SessionPlan,
+        Target,
+        TlsSettings,
+        WaitMode,
+    )
+    from meshperf.load.recording import (
+        ConnectionFacts,
+        Datagrams,
+        PhaseRecording,
+        Progress,
+        Series,
+        SeriesInterval,
+        SessionRecording,
+    )
+    from meshperf.load.splitting import split
     from meshperf.load.validity import judge
 
 __all__ = [
+    "HEALTH",
     "Arrivals",
     "ConnectionFacts",
+    "Datagrams",
+    "DescriptorSource",
+    "GrpcCall",
+    "GrpcKind",
+    "LoadHandle",
     "NativeSession",
     "Phase",
     "PhaseRecording",
+    "Pooling",
     "Progress",
+    "Protocol",
+    "ReceiveClock",
+    "Selection",
+    "Series",
+    "SeriesInterval",
     "SessionPlan",
     "SessionRecording",
     "Target",
     "TlsSettings",
     "WaitMode",
+    "grpc_call",
+    "index_of_dispersion",
     "judge",
+    "merge",
+    "run",
+    "split",
 ]
 
+_PLAN = ["Arrivals", "GrpcCall", "GrpcKind", "Phase", "Pooling", "Protocol", "ReceiveClock", "Selection"]
+_PLAN += ["SessionPlan", "Target", "TlsSettings", "WaitMode"]
+_RECORDING = ["ConnectionFacts", "Datagrams", "PhaseRecording", "Progress", "Series", "SeriesInterval"]
+_RECORDING += ["SessionRecording"]
+
 _HOME = {
-    **dict.fromkeys(["Arrivals", "Phase", "SessionPlan", "Target", "TlsSettings", "WaitMode"], "plan"),
-    **dict.fromkeys(["ConnectionFacts", "PhaseRecording", "Progress", "SessionRecording"], "recording"),
+    **dict.fromkeys(_PLAN, "plan"),
+    **dict.fromkeys(_RECORDING, "recording"),
+    **dict.fromkeys(["HEALTH", "DescriptorSource", "grpc_call"], "grpc_messages"),
+    **dict.fromkeys(["LoadHandle", "run"], "handle"),
     "NativeSession": "native",
+    "index_of_dispersion": "dispersion",
     "judge": "validity",
+    "merge": "merging",
+    "split": "splitting",
 }
 
 

@@ -3,7 +3,7 @@
 What it decides: nothing about the load. Counts and histograms add; a quantile of the merged recording is the quantile
 of all samples in one recording. The order of the recordings, and which are merged first, makes no difference.
 
-What it assumes: the recordings are parts of one plan (`meshperf.load.split`), whose phases began together: intervals
+What it assumes: the recordings are parts of one plan (`splitting.split`), whose phases began together: intervals
 of a series and milliseconds of sending are added by their number, each counted from its own generator's begin. The
 generators' wall clocks place the phases in time, so times are as good as these agree.
 

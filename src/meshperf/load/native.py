@@ -8,8 +8,9 @@ not when this module is imported.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, fields
 from pathlib import Path
 from types import ModuleType, TracebackType
 from typing import Any
@@ -25,7 +26,15 @@ from meshperf.errors import (
 )
 from meshperf.histograms import Histogram
 from meshperf.load.plan import Phase, SessionPlan, Target
-from meshperf.load.recording import ConnectionFacts, PhaseRecording, Progress, SessionRecording
+from meshperf.load.recording import (
+    ConnectionFacts,
+    Datagrams,
+    PhaseRecording,
+    Progress,
+    Series,
+    SeriesInterval,
+    SessionRecording,
+)
 from meshperf.spec.records import Counts
 
 __all__ = ["NativeSession", "build_profile", "compile_proto"]
@@ -37,8 +46,6 @@ _HINTS = {
     "certificate",
     "MP3005": "this kernel or the limits of this process (`ulimit -n`) do not allow what the plan needs",
 }
-
-_HISTOGRAMS = ("response", "service", "failed", "lead_in", "pacing_error", "client_delay")
 
 
 def _engine() -> ModuleType:
@@ -93,8 +100,8 @@ def compile_proto(files: Sequence[Path], import_paths: Sequence[Path]) -> bytes:
 class NativeSession:
     """Warm connections to all targets of a plan, over which phases of load run as often as asked.
 
-    A session belongs to one process and is used by one thread at a time; only `stop` may come from another thread.
-    Anything else is a `RuntimeError`, also using it after `close`.
+    A session belongs to one process and runs one thing at a time; `stop`, `progress` and `set_rate` may come from any
+    thread at any moment. Anything else is a `RuntimeError`, also using it after `close`.
     """
 
     name = "meshperf"
@@ -145,20 +152,52 @@ class NativeSession:
         if on_progress is not None:
 
             def callback(seen: Mapping[str, Any]) -> None:
-                on_progress(Progress(**{**seen, "response": Histogram.from_bytes(seen["response"])}))
+                on_progress(_progress(seen))
 
-        try:
-            recorded = self._session.run(json.dumps([asdict(phase) for phase in phases]), callback, interval_s)
-        except self._engine.EngineError as failure:
-            raise _translated(failure) from failure
-        return SessionRecording(
-            phases=tuple(_phase(phase) for phase in recorded.pop("phases")),
-            connections=tuple(_connections(facts) for facts in recorded.pop("connections")),
-            worker_tids=tuple(recorded.pop("worker_tids")),
-            build=self._engine.build_profile(),
-            engine_version=self._engine.version(),
-            **recorded,
-        )
+        with self._translating():
+            return self._recording(self._session.run(_phases_json(phases), callback, interval_s))
+
+    def start(self, phases: Sequence[Phase]) -> None:
+        """Begin phases and return at once; `finish` collects what they recorded.
+
+        Raises:
+            UsageError: MP1001, a phase makes no sense. RuntimeError: a run is under way already.
+        """
+        with self._translating():
+            self._session.start(_phases_json(phases))
+
+    def wait(self, limit_s: float | None = None) -> bool:
+        """Wait until the phases under way are over, or for `limit_s` seconds. Returns whether they are (or none runs).
+
+        Ctrl-C ends the waiting with a KeyboardInterrupt; the phases go on until `stop` or `close`.
+        """
+        return bool(self._session.wait(limit_s))
+
+    def progress(self) -> Progress:
+        """A look at the phases under way, from any thread and from callbacks; all zero when none are."""
+        return _progress(self._session.progress())
+
+    def set_rate(self, rate: float) -> None:
+        """From now on `rate` requests per second are due, over all workers, until the phase under way ends.
+
+        From any thread and from callbacks.
+
+        Raises:
+            UsageError: MP1001, not a rate, or the phase under way has none: a closed loop, or a trace.
+            RuntimeError: no run is under way.
+        """
+        with self._translating():
+            self._session.set_rate(rate)
+
+    def finish(self) -> SessionRecording:
+        """Wait for the phases that `start` began, and collect what they recorded.
+
+        Raises:
+            TargetError: MP5302, MP5303, as of `run`. CaptureError: MP5202, the engine failed.
+            RuntimeError: no run is under way.
+        """
+        with self._translating():
+            return self._recording(self._session.finish())
 
     def stop(self) -> None:
         """End the run under way, from any thread. It returns its partial recording, marked `interrupted`."""
@@ -167,6 +206,23 @@ class NativeSession:
     def close(self) -> None:
         """Close all connections. Closing twice is fine."""
         self._session.close()
+
+    @contextmanager
+    def _translating(self) -> Iterator[None]:
+        try:
+            yield
+        except self._engine.EngineError as failure:
+            raise _translated(failure) from failure
+
+    def _recording(self, recorded: dict[str, Any]) -> SessionRecording:
+        return SessionRecording(
+            phases=tuple(_phase(phase) for phase in recorded.pop("phases")),
+            connections=tuple(_connections(facts) for facts in recorded.pop("connections")),
+            worker_tids=tuple(recorded.pop("worker_tids")),
+            build=self._engine.build_profile(),
+            engine_version=self._engine.version(),
+            **recorded,
+        )
 
     def __enter__(self) -> NativeSession:
         return self
@@ -184,6 +240,10 @@ def _plan_json(plan: SessionPlan) -> str:
     return json.dumps(document)
 
 
+def _phases_json(phases: Sequence[Phase]) -> str:
+    return json.dumps([asdict(phase) for phase in phases])
+
+
 def _target(target: Target) -> dict[str, Any]:
     # JSON has no bytes: Latin-1 maps each byte to one character and back.
     grpc = target.grpc and {
@@ -193,15 +253,35 @@ def _target(target: Target) -> dict[str, Any]:
     return {**asdict(target), "body": target.body.decode("latin-1"), "grpc": grpc}
 
 
+def _progress(seen: Mapping[str, Any]) -> Progress:
+    return Progress(**_with_histograms(seen, Progress))
+
+
 def _phase(recorded: Mapping[str, Any]) -> PhaseRecording:
-    fields = {**recorded, **{name: Histogram.from_bytes(recorded[name]) for name in _HISTOGRAMS}}
-    fields["counts"] = Counts(**recorded["counts"])
-    fields["lead_in_counts"] = Counts(**recorded["lead_in_counts"])
-    return PhaseRecording(**fields)
+    known = _with_histograms(recorded, PhaseRecording)
+    known["counts"] = Counts(**recorded["counts"])
+    known["lead_in_counts"] = Counts(**recorded["lead_in_counts"])
+    if "datagrams" in recorded:
+        known["datagrams"] = Datagrams(**recorded["datagrams"])
+    if recorded.get("series") is not None:
+        known["series"] = Series(
+            interval_s=recorded["series"]["interval_s"],
+            intervals=tuple(
+                SeriesInterval(**_with_histograms(interval, SeriesInterval))
+                for interval in recorded["series"]["intervals"]
+            ),
+        )
+    return PhaseRecording(**known)
 
 
 def _connections(recorded: Mapping[str, Any]) -> ConnectionFacts:
-    return ConnectionFacts(**{**recorded, "handshake": Histogram.from_bytes(recorded["handshake"])})
+    return ConnectionFacts(**_with_histograms(recorded, ConnectionFacts))
+
+
+def _with_histograms(recorded: Mapping[str, Any], record: type) -> dict[str, Any]:
+    """The engine's dict with its histograms decoded: the fields that are histograms in `record`."""
+    names = {field.name for field in fields(record) if field.type == "Histogram"}
+    return {name: Histogram.from_bytes(value) if name in names else value for name, value in recorded.items()}
 
 
 def _translated(failure: Exception) -> MeshperfError:

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from meshperf.errors import UsageError
 from meshperf.load import Arrivals, Phase, SessionPlan, Target
-from meshperf.load.split import split
+from meshperf.load.splitting import split
 
 
 def _target(**changes) -> Target:

@@ -22,7 +22,7 @@ __all__ = ["split"]
 def split(
     plan: SessionPlan, phases: Sequence[Phase], generators: int, *, start_unix_s: float | None = None
 ) -> tuple[tuple[SessionPlan, list[Phase]], ...]:
-    """Deal a plan out to generators; `meshperf.load.merging.merge` puts their recordings together again.
+    """Deal a plan out to generators; `meshperf.load.merge` puts their recordings together again.
 
     Args:
         plan: for all generators together: `connections` are those of all, `workers` those of each.
