@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import json
 from pathlib import Path
 from types import ModuleType
 
@@ -15,6 +16,10 @@ from meshperf.spec._proto.extended import service_mesh_pb2 as extended_mesh
 from meshperf.spec._proto.extended import service_mesh_performance_pb2 as extended
 from meshperf.spec._proto.protos import service_mesh_pb2 as standard_mesh
 from meshperf.spec._proto.protos import service_mesh_performance_pb2 as standard
+from meshperf.spec.envelope import TEST_KEYS
+from meshperf.spec.envelope_client import CLIENT_KEYS
+from meshperf.spec.experiment import read_experiment
+from meshperf.spec.experiment_load import ClientTls, GrpcRequest
 from meshperf.spec.records import RunResult
 from meshperf.spec.smp import result_to_document
 from meshperf.spec.smp_enums import CLIENT_PROTOCOLS, MESH_TYPES
@@ -68,6 +73,50 @@ def test_the_standards_enums_are_complete() -> None:
     assert names == {number: name for number, name in MESH_TYPES.items() if number < 1000}
     protocols = standard.PerformanceTestConfig.Client.Protocol.items()
     assert {number: name for name, number in protocols} == CLIENT_PROTOCOLS
+
+
+def test_what_is_read_of_a_test_are_the_messages_fields() -> None:
+    config = extended.PerformanceTestConfig.DESCRIPTOR
+    assert {field.name for field in config.fields} == set(TEST_KEYS)
+    assert {field.name for field in config.fields_by_name["clients"].message_type.fields} == set(CLIENT_KEYS)
+
+
+def test_a_test_that_protobuf_writes_is_read(tmp_path: Path) -> None:
+    config = extended.PerformanceTestConfig(
+        name="t",
+        duration="5s",
+        arrival="ARRIVAL_OPEN_POISSON",
+        order="ORDER_RANDOM",
+        repetitions=2,
+        seed=7,
+        objectives=[{"metric": "latency", "statistic": "p99", "op": "<=", "threshold": 50, "unit": "ms"}],
+        clients=[
+            {
+                "protocol": "PROTOCOL_GRPC",
+                "rps": 10,
+                "connections": 2,
+                "rate_scope": "RATE_SCOPE_PER_WORKER",
+                "workers": 2,
+                "connection_reuse": "CONNECTION_REUSE_MRU",
+                "requests_per_connection": 50,
+                "header_list": [{"name": "x-a", "value": "b"}],
+                "grpc": {"mode": "MODE_UNARY", "messages": ["{}"]},
+                "tls": {"verify": False, "alpn": ["h2"], "min_version": "1.3"},
+                "endpoint_urls": ["grpcs://127.0.0.1:1"],
+            }
+        ],
+    )
+    path = tmp_path / "test.json"
+    written = json_format.MessageToDict(config)
+    path.write_text(json.dumps({"test": written, "mesh": {"type": "NO_MESH"}}))
+    experiment = read_experiment(path)
+    (point,) = experiment.load
+    assert (experiment.rounds, experiment.order, experiment.seed) == (2, "random", 7)
+    assert [one.text for one in experiment.objectives] == ["p99 <= 50.0ms"]
+    assert (point.protocol, point.rate, point.workers, point.arrivals) == ("grpc", 20, 2, "poisson")
+    assert (point.selection, point.requests_per_connection, point.headers) == ("lifo", 50, (("x-a", "b"),))
+    assert point.grpc == GrpcRequest(mode="unary")
+    assert point.tls == ClientTls(verify=False, alpn=("h2",), minimum_version="1.3")
 
 
 def test_the_standards_field_numbers_stand() -> None:

@@ -23,9 +23,9 @@ from meshperf.spec.experiment import Experiment, LoadPoint, TargetUrl
 from meshperf.spec.quantities import LONGEST_S, show, words_hint
 from meshperf.spec.smp_enums import MESH_ALIASES, MESH_TYPES
 
-__all__ = ["experiment_from_envelope", "is_envelope"]
+__all__ = ["TEST_KEYS", "experiment_from_envelope", "is_envelope"]
 
-_TEST_KEYS = (
+TEST_KEYS = (
     "smp_version", "id", "name", "labels", "clients", "duration", "kind", "stages", "warmup_s", "cooldown_s",
     "repetitions", "order", "seed", "objectives", "stop_when", "arrival", "workload", "baseline",
 )  # fmt: skip
@@ -79,7 +79,7 @@ def _experiment(reading: EnvelopeReading) -> Experiment | None:
     for key in ("test", "mesh"):
         if root.get(key) is None:
             reading.bad("MP2102", f"an SMP test needs the key `{key}`", "", f"{key}: {{…}}")
-    test = reading.fields(root.get("test") or {}, "/test", _TEST_KEYS)
+    test = reading.fields(root.get("test") or {}, "/test", TEST_KEYS)
     mesh_type, mesh_version = _mesh(reading, root.get("mesh") or {})
     _refuse_unavailable(reading, test)
     stages = read_stages(reading, test)
@@ -139,7 +139,7 @@ def _course(reading: EnvelopeReading, test: Fields, *, stages_s: float) -> Cours
     if duration_s is not None and stages_s and not math.isclose(duration_s, stages_s, rel_tol=1e-6):
         message = f"`duration` is {duration_s:g} s, and the stages add up to {stages_s:g} s"
         reading.bad("MP2107", message, place, "leave `duration` out")
-    kind = reading.word(test.get("kind"), test.at("kind"), _KINDS, "kind of test")
+    kind = reading.word(test.get("kind"), test.at("kind"), _KINDS, "kind")
     if kind and stages_s:
         if kind != "load":
             message = f"a {kind} test makes its own stages"
@@ -149,7 +149,7 @@ def _course(reading: EnvelopeReading, test: Fields, *, stages_s: float) -> Cours
         duration_s=stages_s or duration_s or 1.0,
         warmup_s=reading.number(test.get("warmup_s"), test.at("warmup_s"), default=1.0, low=0.0, high=3600.0),
         cooldown_s=reading.number(test.get("cooldown_s"), test.at("cooldown_s"), default=0.0, low=0.0, high=3600.0),
-        arrival=reading.word(test.get("arrival"), test.at("arrival"), _ARRIVALS, "arrival process") or None,
+        arrival=reading.word(test.get("arrival"), test.at("arrival"), _ARRIVALS, "arrival") or None,
         kind=kind or None,
         staged=stages_s > 0,
     )

@@ -30,9 +30,10 @@ CLIENT_KEYS = (
 LARGEST_BODY = 64 * 2**20
 
 _PROTOCOLS: Mapping[Any, str] = {
-    **{number: name.removeprefix("PROTOCOL_") for number, name in CLIENT_PROTOCOLS.items() if number},
-    **{name: name.removeprefix("PROTOCOL_") for name in CLIENT_PROTOCOLS.values() if not name.endswith("INVALID")},
-    **{name.removeprefix("PROTOCOL_"): name.removeprefix("PROTOCOL_") for name in list(CLIENT_PROTOCOLS.values())[1:]},
+    key: name.removeprefix("PROTOCOL_")
+    for number, name in CLIENT_PROTOCOLS.items()
+    if number
+    for key in (number, name.removeprefix("PROTOCOL_"))
 }
 _VERSIONS = {"1.0": "http1.0", "1.1": "http1", "1": "http1", "2": "http2", "2.0": "http2"}
 _REUSE: Mapping[Any, str] = {0: "", 1: "fifo", 2: "lifo", "UNSPECIFIED": "", "LRU": "fifo", "MRU": "lifo"}

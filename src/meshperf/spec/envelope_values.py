@@ -113,12 +113,17 @@ class EnvelopeReading:
         return None
 
     def word(self, given: Any, pointer: str, words: Mapping[Any, str], what: str) -> str | None:
-        """What a name or number of an enum stands for. `words`: numbers, and names in capitals, to our words."""
+        """What a name or number of an enum stands for.
+
+        Args:
+            words: numbers, and names in capitals, to our words.
+            what: the enum in words; protobuf writes its names with that before them (`RATE_SCOPE_TOTAL`).
+        """
         if given is None or given == "":
             return None
         key = int(given) if isinstance(given, str) and given.isdecimal() else given
         if isinstance(key, str):
-            key = key.strip().upper().replace("-", "_")
+            key = key.strip().upper().replace("-", "_").removeprefix(f"{what.upper().replace(' ', '_')}_")
         if isinstance(key, int | str) and not isinstance(key, bool) and key in words:
             return words[key]
         names = tuple(str(name) for name in words if isinstance(name, str))
