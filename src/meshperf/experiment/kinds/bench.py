@@ -94,6 +94,7 @@ class Bench:
         alone = len(plans) == 1
         found = []
         for stage, plan, phase in zip(stages, plans, recording.phases, strict=False):
+            waited, disturbed = self._disturbed(threads, wall_s, strangers) if alone else (0.0, "")
             ran = Ran(
                 stage=stage,
                 plan=plan,
@@ -102,7 +103,8 @@ class Bench:
                 run_queue_wait_s=wait_s,
                 busy=self._busy(phase, threads if alone else {}, wall_s),
                 resources=self._resources(phase),
-                disturbed=self._disturbed(threads, wall_s, strangers) if alone else "",
+                disturbed=disturbed,
+                waited=waited,
             )
             found.append((ran, judge_step(ran, self.objectives, least_share=self.least_share)))
         self.done += found
@@ -162,18 +164,19 @@ class Bench:
 
     def _disturbed(
         self, threads: Mapping[str, Mapping[int, ThreadTimes]], wall_s: float, strangers: float | None
-    ) -> str:
-        """What kept the watched processes from their cores during the last call."""
-        if strangers is None or strangers < STRANGERS:
-            return ""
+    ) -> tuple[float, str]:
+        """How long the watched processes waited for their cores during the last call, and what kept them from them."""
+        worst, who = 0.0, ""
         for name, pid in self.pids.items():
             waited = longest_wait_share(threads[name], thread_times(pid), wall_s)
-            if waited is not None and waited > WAITED:
-                return (
-                    f"{name} waited for a core {waited:.0%} of the time, while processes that are not watched used "
-                    f"{strangers:.0%} of the machine"
-                )
-        return ""
+            if waited is not None and waited > worst:
+                worst, who = waited, name
+        if strangers is None or strangers < STRANGERS or worst < WAITED:
+            return worst, ""
+        return worst, (
+            f"{who} waited for a core {worst:.0%} of the time, while processes that are not watched used "
+            f"{strangers:.0%} of the machine"
+        )
 
     def _resources(self, phase: PhaseRecording) -> tuple[ComponentUsage, ...]:
         found = []

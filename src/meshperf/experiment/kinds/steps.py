@@ -2,7 +2,7 @@
 
 What it decides: a stage holds when every objective holds and the share of the offered rate that was asked for came
 back. A stage that does not hold while the generator was not clean says nothing about the target, and neither does one
-during which the target waited for cores that strangers used.
+during which the target waited for cores that strangers used, unless that is too little to explain what is missing.
 
 Why this way: requests that were due at the end of a stage are still answered while it drains, so counting replies
 would call an overload met. What came back is therefore divided by the time it took: from the begin of the stage to the
@@ -50,6 +50,8 @@ class Ran:
     resources: tuple[ComponentUsage, ...] = ()
     disturbed: str = ""
     """What kept the watched processes from their cores; empty when nothing did, or when that is not known."""
+    waited: float = 0.0
+    """Share of the time that the watched thread that had to wait longest for a core waited."""
 
 
 def judge_step(ran: Ran, objectives: Sequence[Objective], *, least_share: float) -> StepOutcome:
@@ -87,7 +89,9 @@ def judge_step(ran: Ran, objectives: Sequence[Objective], *, least_share: float)
     held = all(reading.held for reading in readings)
     unclean = _unclean(run)
     state = StepState.HELD if held else StepState.FAILED
-    if not held and (unclean or ran.disturbed):
+    missing = 1.0 if share is None else 1.0 - share
+    disturbed = ran.disturbed if ran.waited >= missing / 2 else ""
+    if not held and (unclean or disturbed):
         state = StepState.CLIENT_LIMITED if unclean else StepState.DISTURBED
     if phase.interrupted:
         state = StepState.BROKEN_OFF
@@ -108,7 +112,7 @@ def judge_step(ran: Ran, objectives: Sequence[Objective], *, least_share: float)
         objectives=tuple(readings) if ran.stage.counted else (),
         busy=dict(ran.busy),
         generator_busy=run.generator.busy_share,
-        reason={StepState.CLIENT_LIMITED: unclean, StepState.DISTURBED: ran.disturbed}.get(state, ""),
+        reason={StepState.CLIENT_LIMITED: unclean, StepState.DISTURBED: disturbed}.get(state, ""),
     )
 
 
