@@ -72,18 +72,21 @@ class Told:
     failure: str = ""
 
 
-def capacity(cores: Cores, folder: Path) -> float:
+def capacity(cores: Cores, folder: Path, rate: float) -> float:
     """Requests per second that a closed loop gets out of the workload without stalls.
 
     Raises:
-        RunFailed: the engine could not run.
+        RunFailed: the engine could not run, or a backlog at `rate` could never drain between two stalls.
     """
     with servers.workload(cores.server, *OPTIONS) as server:
         load = Load(
             protocol=Protocol.HTTP1, address=server.address, connections=CONNECTIONS, seconds=2.0, folder=folder
         )
         spent = run(engine.PEER.line(load), cores.generator, within_s=30)
-        return engine.PEER.read(spent.printed, load).rate
+        able_to = engine.PEER.read(spent.printed, load).rate
+    if able_to * (1 - STALL_S / PERIOD_S) <= rate:
+        raise RunFailed(f"a capacity of {able_to:.0f}/s is too little for {rate:.0f}/s: the machine is busy")
+    return able_to
 
 
 def ask(peer: Peer, load: Load, server: servers.Server, cores: Cores) -> Told:
@@ -103,7 +106,7 @@ def table(
     rate: float, cores: Cores, folder: Path, *, seconds: float, repeat: int, alone: bool
 ) -> tuple[float, list[Told]]:
     """Capacity, then every tool at this rate in turn; ours first, last and between, `repeat` times in all."""
-    able_to = capacity(cores, folder)
+    able_to = capacity(cores, folder, rate)
     with servers.workload(cores.server, *STALL) as server:
         load = Load(
             protocol=Protocol.HTTP1,
@@ -181,7 +184,7 @@ def judged(rate: float, theory: Theory, told: Sequence[Told]) -> list[Finding]:
 
 def half_stalled(cores: Cores, folder: Path, seconds: float) -> tuple[list[Finding], dict[str, Any]]:
     """Acceptance test 2: every other connection stops; the same load pooled and pinned."""
-    able_to = capacity(cores, folder)
+    able_to = capacity(cores, folder, HALF_RATE)
     theory = Theory.half_pinned(HALF_RATE, able_to)
     with servers.workload(cores.server, *STALL, "--stall-connections", "0.5") as server:
         load = Load(
