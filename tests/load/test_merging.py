@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import fields, replace
+import sys
+from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+sys.path.insert(0, str(Path(__file__).parent))
+from made_recordings import SESSIONS, histograms_of
+
 from meshperf.errors import UsageError
 from meshperf.histograms import Histogram
 from meshperf.load.merging import merge
 from meshperf.load.recording import (
     ConnectionFacts,
-    Datagrams,
     PhaseRecording,
     Series,
     SeriesInterval,
@@ -75,79 +79,8 @@ def test_one_stream_dealt_to_8_recorders_and_merged_is_the_unsplit_recording(see
     assert merged.phases == whole.phases
 
 
-def _histogram() -> st.SearchStrategy[Histogram]:
-    return st.lists(st.floats(0, 3600), max_size=5).map(Histogram.from_values)
-
-
-_small = st.integers(0, 1000)
-_eighths = st.integers(0, 8000).map(lambda n: n / 8)  # sums of these are exact, in any order
-_words = st.sampled_from([None, "a", "b"])
-_tallies = st.dictionaries(st.sampled_from(["timeout", "reset", "503"]), st.integers(1, 50))
-_clocks = st.dictionaries(st.sampled_from(["proxy", "workload"]), _eighths)
-
-
-def _counts() -> st.SearchStrategy[Counts]:
-    return st.builds(Counts, **{field.name: _small for field in fields(Counts)})
-
-
-def _series() -> st.SearchStrategy[Series]:
-    interval = st.builds(SeriesInterval, offered=_small, ok=_small, failed=_small, response=_histogram())
-    return st.builds(
-        Series, interval_s=st.sampled_from([0.1, 0.2, 0.8]), intervals=st.lists(interval, max_size=5).map(tuple)
-    )
-
-
-def _histograms_of(kind: type) -> dict[str, st.SearchStrategy[Histogram]]:
-    return {field.name: _histogram() for field in fields(kind) if field.type == "Histogram"}
-
-
-_phases = st.builds(
-    PhaseRecording,
-    target=st.just(0),
-    label=st.just("plateau"),
-    begin_s=_eighths,
-    end_s=_eighths,
-    drained_s=_eighths,
-    drained=st.booleans(),
-    counts=_counts(),
-    lead_in_counts=_counts(),
-    errors_by_reason=_tallies,
-    errors_by_status=_tallies,
-    errors_by_grpc_status=_tallies,
-    datagrams=st.builds(Datagrams, duplicates=_small, reordered=_small, late=_small),
-    series=st.none() | _series(),
-    sends_per_ms=st.lists(st.integers(0, 2**32 - 1), max_size=6).map(lambda sent: np.array(sent, "<u4").tobytes()),
-    cpu_begin_s=_clocks,
-    cpu_drained_s=_clocks,
-    busy_s=_eighths,
-    spin_s=_eighths,
-    interrupted=st.booleans(),
-    **_histograms_of(PhaseRecording),
-)
-_connections = st.builds(
-    ConnectionFacts,
-    **dict.fromkeys(("opened", "reopened", "failed", "tls_handshakes", "tls_resumed", "retired", "grown"), _small),
-    **dict.fromkeys(("alpn", "tls_version", "tls_cipher", "tls_group", "server_identity"), _words),
-    max_streams=st.none() | _small,
-    **_histograms_of(ConnectionFacts),
-)
-_sessions = st.builds(
-    SessionRecording,
-    phases=st.tuples(_phases, _phases),
-    connections=st.tuples(_connections),
-    interrupted=st.booleans(),
-    origin_unix_s=_eighths.map(lambda later: 1.7e9 + later),
-    build=st.sampled_from(["release", "debug"]),
-    engine_version=st.sampled_from(["0.1.0", "0.2.0"]),
-    wait=st.sampled_from(["hybrid", "spin"]),
-    workers=st.integers(1, 4),
-    worker_tids=st.tuples(_small),
-    receive_clock=st.sampled_from(["kernel", "user"]),
-)
-
-
 @settings(max_examples=60, deadline=None)
-@given(_sessions, _sessions, _sessions)
+@given(SESSIONS, SESSIONS, SESSIONS)
 def test_it_makes_no_difference_which_are_merged_first_or_in_what_order(a, b, c):
     whole = merge([a, b, c])
     assert merge([merge([a, b]), c]) == whole
@@ -156,13 +89,13 @@ def test_it_makes_no_difference_which_are_merged_first_or_in_what_order(a, b, c)
 
 
 @settings(max_examples=30, deadline=None)
-@given(_sessions, _sessions)
+@given(SESSIONS, SESSIONS)
 def test_every_count_and_every_histogram_adds_up(a, b):
     merged = merge([a, b])
     for one, two, both in zip(a.phases, b.phases, merged.phases, strict=True):
         assert both.counts == one.counts + two.counts
         assert both.lead_in_counts == one.lead_in_counts + two.lead_in_counts
-        for name in _histograms_of(PhaseRecording):
+        for name in histograms_of(PhaseRecording):
             assert getattr(both, name) == getattr(one, name) + getattr(two, name), name
         for name in ("errors_by_reason", "errors_by_status", "errors_by_grpc_status"):
             of_one, of_two = getattr(one, name), getattr(two, name)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from meshperf.load.dispersion import index_of_dispersion
+    from meshperf.load.exchange import recording_from_json, recording_to_json
     from meshperf.load.grpc_messages import HEALTH, DescriptorSource, grpc_call
     from meshperf.load.handle import LoadHandle, run
     from meshperf.load.merging import merge
@@ -65,6 +66,8 @@ __all__ = [
     "index_of_dispersion",
     "judge",
     "merge",
+    "recording_from_json",
+    "recording_to_json",
     "run",
     "split",
 ]
@@ -78,6 +81,7 @@ _HOME = {
     **dict.fromkeys(_PLAN, "plan"),
     **dict.fromkeys(_RECORDING, "recording"),
     **dict.fromkeys(["HEALTH", "DescriptorSource", "grpc_call"], "grpc_messages"),
+    **dict.fromkeys(["recording_from_json", "recording_to_json"], "exchange"),
     **dict.fromkeys(["LoadHandle", "run"], "handle"),
     "NativeSession": "native",
     "index_of_dispersion": "dispersion",
