@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import base64
 import json
+import reprlib
 from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
 from typing import Any, get_args, get_origin, get_type_hints
@@ -100,10 +101,9 @@ def _read(kind: Any, value: Any, pointer: str) -> Any:
     # A float that is whole may have lost its point on the way; nothing else changes its type.
     if kind is float and type(value) is int:
         return float(value)
-    if type(value) is not kind:
-        raise _malformed(
-            pointer, {int: "an integer", float: "a number", bool: "true or false"}.get(kind, "text"), value
-        )
+    if type(value) is not kind or (kind is int and value < 0):
+        wanted = {int: "an integer of at least 0", float: "a number", bool: "true or false"}
+        raise _malformed(pointer, wanted.get(kind, "text"), value)
     return value
 
 
@@ -122,5 +122,5 @@ def _record(kind: Any, value: Any, pointer: str) -> Any:
 
 def _malformed(pointer: str, wanted: str, found: Any) -> DocumentError:
     return DocumentError(
-        "MP2104", f"this must be {wanted}, found {type(found).__name__}", location=Location(pointer=pointer)
+        "MP2104", f"this must be {wanted}, found {reprlib.repr(found)}", location=Location(pointer=pointer)
     )
