@@ -111,7 +111,15 @@ def test_datagrams_connections_and_tls_have_a_line_each() -> None:
     run = replace(
         RUN,
         datagrams=DatagramCounts(sent=1000, lost=5, duplicates=2, reordered=3, late=1),
-        connections={"opened": 16, "retired": 4, "grown": 2, "failed": 0, "tls_handshakes": 22, "tls_resumed": 6},
+        connections={
+            "opened": 18,
+            "reopened": 5,
+            "retired": 4,
+            "grown": 2,
+            "failed": 1,
+            "tls_handshakes": 22,
+            "tls_resumed": 6,
+        },
         connect=Histogram.from_values([1e-4] * 22),
         handshake=Histogram.from_values([2e-3] * 22),
         facts=facts(**{"security.tls_version": "1.3", "security.tls_alpn": "h2"}),
@@ -119,9 +127,10 @@ def test_datagrams_connections_and_tls_have_a_line_each() -> None:
     lines = told(run)
     assert "datagrams: 1,000 sent, 5 lost (0.500%), 2 duplicates, 3 reordered, 1 late" in lines
     connections = next(line for line in lines if line.startswith("connections: "))
-    assert connections.startswith(
-        "connections: 16 opened, 4 closed by the plan, 2 added for due requests, connect p50 100 us"
+    expected = (
+        "connections: 18 opened (2 for due requests), 5 opened anew (4 because the plan says so), 1 failed, "
     )
+    assert connections.startswith(expected + "connect p50 100 us, p99 ")
     tls = next(line for line in lines if line.startswith("TLS: "))
     assert tls.startswith("TLS: 22 handshakes, 6 resumed (1.3, h2), handshake p50 2 ms")
 

@@ -121,16 +121,15 @@ def _datagrams(run: RunResult) -> Iterator[str]:
 
 
 def _connections(run: RunResult) -> Iterator[str]:
-    names = {
-        "opened": "opened",
-        "reopened": "reopened after they broke",
-        "retired": "closed by the plan",
-        "grown": "added for due requests",
-        "failed": "failed",
-    }
-    told = [f"{run.connections[key]:,} {name}" for key, name in names.items() if run.connections.get(key)]
-    if told:
-        yield f"connections: {', '.join(told)}" + _p50_p99(", connect", run.connect)
+    counts = run.connections
+    if counts.get("opened"):
+        line = f"connections: {counts['opened']:,} opened"
+        line += f" ({counts['grown']:,} for due requests)" if counts.get("grown") else ""
+        if counts.get("reopened"):
+            line += f", {counts['reopened']:,} opened anew"
+            line += f" ({counts['retired']:,} because the plan says so)" if counts.get("retired") else ""
+        line += f", {counts['failed']:,} failed" if counts.get("failed") else ""
+        yield line + _p50_p99(", connect", run.connect)
     handshakes = run.connections.get("tls_handshakes")
     if handshakes:
         agreed = [_fact(run, f"security.tls_{what}") for what in ("version", "cipher", "group", "alpn")]
