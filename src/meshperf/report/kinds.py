@@ -48,8 +48,9 @@ def answer(of: KindOutcome) -> Table:
             rows += _knee(part)
     heads = ("question", "figure", "interval", "verdict")
     columns = tuple(Column(title=head, figures=head in ("figure", "interval")) for head in heads)
-    note = "" if of.complete else f"It ended before its time: {wording.clean(of.ended) or 'no reason was recorded'}."
-    return Table(caption=f"The answer of the {of.kind} test", columns=columns, rows=tuple(rows), note=note)
+    notes = [] if of.complete else [f"It ended before its time: {wording.clean(of.ended) or 'no reason was recorded'}."]
+    notes += [f"The steps ended by: {wording.clean(of.stress.stopped_by)}."] if of.stress is not None else []
+    return Table(caption=f"The answer of the {of.kind} test", columns=columns, rows=tuple(rows), note=" ".join(notes))
 
 
 def rules(of: KindOutcome) -> tuple[str, ...]:
@@ -118,11 +119,7 @@ def _stress(of: StressOutcome) -> list[_Row]:
         )
     where = f"at {_rate(of.first_component_at_rps)}" if of.first_component is not None else ""
     busy = f"first component busy more than {wording.share(of.busy_limit)}"
-    return [
-        *rows,
-        _row(busy, wording.clean(of.first_component or "none"), where, ""),
-        _row("stopped by", wording.clean(of.stopped_by), "", ""),
-    ]
+    return [*rows, _row(busy, wording.clean(of.first_component or "none"), where, "")]
 
 
 def _soak(of: SoakOutcome) -> list[_Row]:
@@ -198,6 +195,8 @@ def _figure(figure: float | None, unit: str) -> str:
         return wording.UNKNOWN
     if unit == Unit.RATIO:
         return wording.share(figure, sign=True)
+    if unit == Unit.BYTES:
+        figure = float(round(figure))  # there are no parts of a byte
     return wording.quantity(figure, Unit(unit)) if unit in _UNITS else f"{figure:.4g} {wording.clean(unit)}"
 
 
@@ -206,7 +205,7 @@ def _share(figure: float) -> str:
 
 
 def _rate(figure: float | None) -> str:
-    return wording.UNKNOWN if figure is None else f"{figure:.6g}/s"
+    return wording.UNKNOWN if figure is None else f"{figure:.5g}/s"
 
 
 def _busiest(busy: dict[str, float]) -> str:
