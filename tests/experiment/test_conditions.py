@@ -6,6 +6,7 @@ import pytest
 
 from meshperf.errors import ComparisonError
 from meshperf.experiment.conditions import load_facts, refuse_changed_facts
+from meshperf.load.plan import Target
 from meshperf.spec.experiment import LoadPoint
 from meshperf.spec.records import Fact
 
@@ -38,3 +39,19 @@ def test_a_closed_loop_says_that_its_times_start_at_the_send() -> None:
     assert closed["load.latency_origin"].value == "actual send"
     assert open_loop["load.latency_origin"].value == "intended send"
     assert open_loop["load.rate"].value == 5.0
+
+
+def test_the_path_is_the_targets_and_its_query_is_withheld() -> None:
+    target = Target(name="a", address="127.0.0.1:1", host="a", path="/shop.Cart/Add?key=s3ntinel", method="POST")
+    facts = load_facts(LoadPoint(rate=5.0), wait="hybrid", workers=1, targets=(target,))
+    assert (facts["load.path"].value, facts["load.method"].value) == ("/shop.Cart/Add?withheld", "POST")
+
+
+def test_another_trace_is_another_load() -> None:
+    then, same, other = (
+        load_facts(LoadPoint(arrivals="trace", trace_s=times), wait="hybrid", workers=1)
+        for times in ((0.0, 0.5), (0.0, 0.5), (0.0, 0.6))
+    )
+    refuse_changed_facts(then, same)
+    with pytest.raises(ComparisonError, match=r"load\.trace_sha256"):
+        refuse_changed_facts(then, other)

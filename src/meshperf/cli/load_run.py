@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Sequence
-from dataclasses import replace
 
 from rich.console import Console
 
@@ -45,7 +44,6 @@ def run_load(urls: Sequence[str], options: LoadOptions) -> int:
     shape = _shape(point, options)
     watch = watched(options)
     targets = [target_from_url(url, point, allowed=options.allowed) for url in urls]
-    point = replace(point, path=targets[0].path)  # it is the URL's, and a fact of the result
     to_show, to_tell = consoles()
     with LoadProgress(to_tell, total_s=_total_s(point, shape)) as progress:
         if shape is None:

@@ -7,6 +7,7 @@ added by its mesh. On resuming, facts are captured again: one that must be equal
 from __future__ import annotations
 
 import hashlib
+from array import array
 from collections.abc import Mapping, Sequence
 
 from meshperf import __version__
@@ -83,8 +84,8 @@ def load_facts(
         "load.warmup_s": point.warmup_s,
         "load.duration_s": point.duration_s,
         "load.timeout_s": point.timeout_s,
-        "load.method": point.method,
-        "load.path": shown_path(point.path),
+        "load.method": targets[0].method if targets else point.method,
+        "load.path": shown_path(targets[0].path if targets else point.path),
         "load.body_bytes": len(point.body),
         "load.header_count": len(point.headers),
         "load.generator": point.generator,
@@ -96,6 +97,10 @@ def load_facts(
         "load.histogram": "HDR, 3 digits, 1 ns to 1 h",
     }
     facts = {name: Fact(value=value, source="plan") for name, value in values.items()}
+    if point.trace_s:
+        # It may stand in a file beside the experiment's, which no digest of the experiment covers.
+        digest = hashlib.sha256(array("d", point.trace_s).tobytes()).hexdigest()
+        facts["load.trace_sha256"] = Fact(value=digest, source="plan")
     if receive_clock is not None:
         facts["load.receive_clock"] = Fact(value=receive_clock, source="generator")
     if targets:

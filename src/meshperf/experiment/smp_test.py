@@ -61,7 +61,6 @@ def smp_targets(experiment: Experiment, *, allowed: Collection[str]) -> tuple[Sm
         targets = tuple(target_from_url(url, point, allowed=allowed) for url, _ in mix)
         require_open_files(SessionPlan(targets=targets, workers=point.workers))
         weights = tuple(weight for _, weight in mix)
-        point = replace(point, path=targets[0].path)  # it is the URL's, and a fact of the result
         shape = (
             None
             if point.kind is None
