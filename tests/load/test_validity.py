@@ -212,6 +212,18 @@ def test_silence_at_a_rate_that_the_target_cannot_keep_is_a_missed_rate(kind):
     assert late.state is ValidityState.CLIENT_LIMITED
 
 
+@pytest.mark.parametrize("kind", ["timeouts", "unanswered"])
+def test_silence_is_held_against_a_client_that_was_late(kind):
+    """3 % without an answer, at a rate that was met: the target's failure, unless the generator could not look."""
+    counts = _counts(9_700, **{kind: 300})
+    clean, _, _ = _judge(counts=counts)
+    starved, _, _ = _judge(counts=counts, run_queue_share=0.7)
+    assert clean.state is ValidityState.INVALID
+    assert starved.state is ValidityState.CLIENT_LIMITED
+    refused, _, _ = _judge(counts=_counts(9_700, errors=300), run_queue_share=0.7)
+    assert refused.state is ValidityState.INVALID
+
+
 def test_replies_that_say_no_are_failures_whatever_else_is_missed():
     validity, _, _ = _judge(counts=_counts(8_000, errors=1_000, not_sent=1_000))
     assert validity.state is ValidityState.INVALID

@@ -129,10 +129,6 @@ def judge(
         invalid.append("no request was answered successfully")
     if undrained:
         invalid.append(f"{undrained} slice{'s were' if undrained > 1 else ' was'} not answered within the drain")
-    # Requests that a target cannot keep up with end in silence. That is the missed rate, told below; replies that say
-    # no, and silence at a rate that was met, are failures.
-    if errors.outcome == "invalid" and (rate.outcome != "invalid" or _refused(counts) > ERRORS_LIMIT):
-        invalid.append(f"{errors.value:.2%} of the requests failed, more than {ERRORS_LIMIT:.0%}")
     if busy.outcome == "invalid":
         limited.append(f"the load generator was busy {busy.value:.0%} of the time, more than {BUSY_LIMIT:.0%}")
     if delay.outcome == "invalid":
@@ -147,6 +143,11 @@ def judge(
         limited.append(
             f"the load generator's workers waited for a core {queue.value:.0%} of the time, more than {QUEUE_LIMIT:.0%}"
         )
+    # Requests that a target cannot keep up with end in silence, and so do those of a client that is too late to read or
+    # send. That is told by the other guards; replies that say no, and silence without an excuse, are failures.
+    excused = (rate.outcome == "invalid" or bool(limited)) and _refused(counts) <= ERRORS_LIMIT
+    if errors.outcome == "invalid" and not excused:
+        invalid.append(f"{errors.value:.2%} of the requests failed, more than {ERRORS_LIMIT:.0%}")
     if rate.outcome == "invalid":
         late = bool(limited) or busy.outcome == "warn" or _explains(delay, service) or _held(service, late_read)
         share = f"only {1 - (rate.value or 0.0):.1%} of the offered requests were answered"
