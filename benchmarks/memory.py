@@ -1,9 +1,11 @@
 """Memory of a `meshperf load` process at 10k requests per second: growth after warm-up, and its slope.
 
-What is measured: the proportional set size (PSS) of the whole process, once a second, and the resident set (RSS) beside
-it. Growth is the highest PSS after the warm-up less that at its end. The slope is Theil and Sen's: the median of the
-slopes between any two samples, with its 95 % interval, because one step of an allocator must not become a trend. The
-warm-up is not part of either: there the interpreter, the connections and the first buckets of histograms arrive.
+What is measured, once a second: the anonymous memory of the whole process (heap, stacks, arrays), with its resident and
+proportional set sizes (RSS, PSS) beside it. Anonymous memory is what a run can make grow; the proportional size of the
+libraries moves by megabytes whenever another Python starts or ends on the machine. Growth is the highest value after
+the warm-up less that at its end. The slope is Theil and Sen's: the median of the slopes between any two samples, with
+its 95 % interval, because one step of an allocator must not become a trend. The warm-up is not part of either: there
+the interpreter, the connections and the first buckets of histograms arrive.
 
 Asked for: growth of at most 24 MB; over 10 minutes a slope of at most 1 MB an hour. A shorter run only tells its slope.
 """
@@ -18,6 +20,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
@@ -34,33 +37,45 @@ JUDGED_FROM_MINUTES = 10.0
 EVERY_S = 1.0
 
 
-def proportional_bytes(pid: int) -> int:
-    """PSS of a process. Raises OSError: it is gone."""
-    return 1024 * int(re.search(r"^Pss:\s+(\d+)", Path(f"/proc/{pid}/smaps_rollup").read_text(), re.M)[1])  # type: ignore[index]
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Size:
+    """Of a process at one moment, in bytes."""
+
+    at_s: float
+    anonymous: int
+    pss: int
+    rss: int
 
 
-def resident_bytes(pid: int) -> int:
-    """RSS of a process. Raises OSError: it is gone."""
-    return 1024 * int(re.search(r"^VmRSS:\s+(\d+)", Path(f"/proc/{pid}/status").read_text(), re.M)[1])  # type: ignore[index]
+def size(pid: int, at_s: float) -> Size:
+    """Raises OSError: the process is gone; ValueError: it has ended and nobody asked yet."""
+    told = dict(re.findall(r"^(\w+):\s+(\d+) kB", Path(f"/proc/{pid}/smaps_rollup").read_text(), re.M))
+    if not told:
+        raise ValueError(f"process {pid} has no memory any more")
+    return Size(
+        at_s=at_s,
+        anonymous=1024 * int(told["Anonymous"]),
+        pss=1024 * int(told["Pss"]),
+        rss=1024 * int(told["Rss"]),
+    )
 
 
-def sample(process: subprocess.Popen[str], seconds: float) -> list[tuple[float, int, int]]:
-    """(seconds since now, PSS, RSS) every second, for so long or until the process ends."""
-    began, samples = time.monotonic(), []
-    while (at := time.monotonic() - began) < seconds and process.poll() is None:
+def watch(process: subprocess.Popen[str], seconds: float) -> list[Size]:
+    """Sizes every second from now on, for so long or until the process ends."""
+    began, sizes = time.monotonic(), []
+    while (at_s := time.monotonic() - began) < seconds and process.poll() is None:
         try:
-            samples.append((at, proportional_bytes(process.pid), resident_bytes(process.pid)))
-        except (OSError, TypeError):  # it ended between the two, or is a zombie without a map
+            sizes.append(size(process.pid, at_s))
+        except (OSError, ValueError):  # it ended between the two
             break
-        time.sleep(max(0.0, began + (len(samples)) * EVERY_S - time.monotonic()))
-    return samples
+        time.sleep(max(0.0, began + len(sizes) * EVERY_S - time.monotonic()))
+    return sizes
 
 
-def slope(samples: Sequence[tuple[float, int, int]]) -> tuple[float, float, float]:
+def slope(sizes: Sequence[Size]) -> tuple[float, float, float]:
     """MB an hour by Theil and Sen, and the bounds of its 95 % interval."""
-    times = np.array([at for at, _, _ in samples])
-    sizes = np.array([pss for _, pss, _ in samples], dtype=float)
-    estimate = stats.theilslopes(sizes, times, alpha=0.95)
+    times_s = np.array([one.at_s for one in sizes])
+    estimate = stats.theilslopes(np.array([one.anonymous for one in sizes], dtype=float), times_s, alpha=0.95)
     return tuple(float(value) * 3600 / MB for value in (estimate.slope, estimate.low_slope, estimate.high_slope))  # type: ignore[return-value]
 
 
@@ -81,22 +96,23 @@ def main(arguments: Sequence[str] | None = None) -> Outcome:
         with printed.open("w") as out, complaints.open("w") as errors:
             process = start(line, cores.generator, stdout=out, stderr=errors)
             try:
-                samples = sample(process, seconds)
+                sizes = watch(process, seconds)
                 ended = process.wait(60)
             finally:
                 process.kill()
                 process.wait(10)
-        judged = [one for one in samples if one[0] >= options.warmup]
+        judged = [one for one in sizes if one.at_s >= options.warmup]
         if len(judged) < 10 or ended not in (0, 4):  # 4: measured, but not valid on a busy machine
             raise RunFailed(f"`meshperf load` ended with {ended}: {said(complaints.read_text())}")
         validity = _validity(printed.read_text())
-    growth_mb = (max(pss for _, pss, _ in judged) - judged[0][1]) / MB
+    first, last = judged[0], judged[-1]
+    growth_mb = (max(one.anonymous for one in judged) - first.anonymous) / MB
     value, low, high = slope(judged)
-    print(
-        f"{options.rate:.0f}/s for {options.minutes:g} min after {options.warmup:g} s: PSS {judged[0][1] / MB:.1f} MB"
-        f" at first, {judged[-1][1] / MB:.1f} MB at last; RSS {judged[0][2] / MB:.1f} and {judged[-1][2] / MB:.1f} MB;"
-        f" slope {value:+.3f} MB/h, 95 % [{low:+.3f}, {high:+.3f}], {len(judged)} samples; run {validity}"
-    )
+    told = f"{options.rate:.0f}/s for {options.minutes:g} min after {options.warmup:g} s"
+    print(f"{told}, MB at first and at last; the run says: {validity}")
+    for name in ("anonymous", "pss", "rss"):
+        print(f"  {name:9} {getattr(first, name) / MB:7.2f} {getattr(last, name) / MB:7.2f}")
+    print(f"  slope of anonymous {value:+.3f} MB/h, 95 % [{low:+.3f}, {high:+.3f}], {len(judged)} samples")
     findings = [bounded("memory: growth after warm-up", growth_mb, GROWTH_LIMIT_MB, unit=" MB", digits=2)]
     what = f"memory: slope over {options.minutes:g} min"
     if options.minutes >= JUDGED_FROM_MINUTES:
@@ -111,7 +127,7 @@ def main(arguments: Sequence[str] | None = None) -> Outcome:
             "slope_mb_per_hour": {"value": value, "low": low, "high": high},
             "growth_mb": growth_mb,
             "validity": validity,
-            "samples_s_pss_rss": samples,
+            "sizes": [asdict(one) for one in sizes],
         },
     )
 
