@@ -87,9 +87,9 @@ class Search:
         return low <= self.counted_rps * 1.001 and self.counted_rps <= high * 1.001
 
 
-def search_once(known: Known, shape: CapacityShape, *, seed: int = 1) -> Search:
-    """Count, search, count."""
-    before = known.counted_rps()
+def search_once(known: Known, shape: CapacityShape, *, seed: int = 1, stretch_s: float = 1.0) -> Search:
+    """Count, search, count; `stretch_s`: seconds of one stretch of counting."""
+    before = known.counted_rps(seconds=stretch_s)
     run, _ = run_kind(
         known.target(),
         shape,
@@ -101,9 +101,8 @@ def search_once(known: Known, shape: CapacityShape, *, seed: int = 1) -> Search:
     )
     assert run.kind is not None
     assert run.kind.capacity is not None
-    return Search(
-        counted_rps=max(before, known.counted_rps()), found=run.kind.capacity, steps=len(run.kind.steps)
-    )  # fmt: skip
+    counted_rps = max(before, known.counted_rps(seconds=stretch_s))
+    return Search(counted_rps=counted_rps, found=run.kind.capacity, steps=len(run.kind.steps))
 
 
 def main(arguments: Sequence[str] | None = None) -> Outcome:

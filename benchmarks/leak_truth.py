@@ -27,7 +27,7 @@ LEAKING = Path(__file__).with_name("leaking.py")
 @contextmanager
 def leaking_process(bytes_per_s: float) -> Iterator[int]:
     """The pid of a process that leaks at this rate."""
-    command = [sys.executable, "-S", str(LEAKING), str(bytes_per_s)]
+    command = [sys.executable, "-S", "-E", str(LEAKING), str(bytes_per_s)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         try:
             assert process.stdout is not None

@@ -80,7 +80,8 @@ def judge_spike(
         rule=(
             f"recovered after the last stretch of windows whose {metric} is above the band, or whose failures are "
             f"above those before by {FAILED_MORE:.0%}; the band: the level before + {band:.0%} and + 1 ms at least, or "
-            f"the 95th percentile of the windows before; a stretch that begins after two good windows counts from {RELAPSE_S:g} s on"
+            "the 95th percentile of the windows before; a stretch that begins after two good windows counts from "
+            f"{RELAPSE_S:g} s on"
         ),
     )
 

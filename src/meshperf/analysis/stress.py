@@ -4,8 +4,8 @@ What it decides: an objective broke at the lowest step from which on it did not 
 and then held at a higher rate was a stray. So a break is believed when a second step, at a higher rate, failed too, or
 when the test ended there.
 
-What it refuses: to blame the target at a step at which the generator was not clean, which ends the test, or at which
-others used the target's cores, which proves nothing either way.
+What it refuses: to blame the target at a step at which the generator was not clean, which ends the test when it happens
+again at the same rate, or at which others used the target's cores, which proves nothing either way.
 """
 
 from __future__ import annotations

@@ -247,3 +247,11 @@ def test_no_figure_of_an_answer_is_unwritable(run: Callable[..., RunResult]) -> 
 
     for shape in (LoadShape(rate=20, duration_s=2), SpikeShape(rate=5, peak_rate=9, peak_s=1), CapacityShape(step_s=1)):
         assert all(map(math.isfinite, numbers(run(shape, patience_s=0.0).kind)))
+
+
+def test_stress_ends_when_the_generator_is_unclean_twice_at_the_same_rate(run: Callable[..., RunResult]) -> None:
+    result = run(StressShape(start_rate=500, factor=1, add=100, step_s=5), client_limit=750.0)
+    states = [(step.offered_rps, step.state) for step in result.kind.steps[-2:]]
+    assert states == [(800, StepState.CLIENT_LIMITED)] * 2
+    assert "generator was not clean at 800/s" in result.kind.stress.stopped_by
+    assert result.kind.stress.first_broken == ()
