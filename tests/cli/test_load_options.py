@@ -186,6 +186,14 @@ def test_tls_options_make_settings() -> None:
         (HTTP, "--objective p99<=50", "unit"),
         (HTTP, "--objective memory<5MB", "sees the target from outside"),
         (HTTP, "--weights 1,2", "there are 2 weights and 1 URLs"),
+        (HTTP, "--kind-option a=b", "--kind-option is for a test kind"),
+        (HTTP, "--watch app=1", "--watch is for a test kind"),
+        (HTTP, "--kind load --rate 5 --watch app=x", "there is no process x"),
+        (HTTP, "--kind load --rate 5 --kind-option drift", "'drift' is not NAME=VALUE"),
+        (HTTP, "--kind load --rate 5 --kind-option drft_margin=1", "did you mean `drift_margin`"),
+        (HTTP, "--kind load --rate 5 --rate-end 6", "--rate-end another"),
+        (HTTP, "--kind load", "needs a rate"),
+        (HTTP, "--kind load --arrivals closed", "rates of its own"),
     ],
 )
 def test_nonsense_is_refused_before_anything_is_sent(
@@ -203,6 +211,11 @@ def test_urls_share_one_protocol_and_have_weights() -> None:
     for wrong in ("0,1", "a,b", "-1,2", "nan,1"):
         with pytest.raises(UsageError, match="numbers above 0"):
             weights_of(wrong, 2)
+
+
+def test_a_test_kind_is_of_one_url(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["load", HTTP, HTTP, "--kind", "load", "--rate", "5"]) == 2
+    assert "a test kind is of one URL" in capsys.readouterr().err
 
 
 def test_every_option_is_in_the_reference() -> None:

@@ -5,10 +5,17 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from conftest import Problems
+from meshperf.errors import DocumentError
+from meshperf.spec.envelope import TEST_KEYS
+from meshperf.spec.envelope_client import CLIENT_KEYS
 from meshperf.spec.experiment import read_experiment
 from meshperf.spec.experiment_load import ClientTls, GrpcRequest, Stage
+from meshperf.spec.experiment_reading import experiment_from_document
+from meshperf.spec.reader import parse_document
 
 ROOT = Path(__file__).parents[2]
 SAMPLE = """\
@@ -117,6 +124,7 @@ def test_an_unknown_mesh_number_is_kept(tmp_path: Path) -> None:
         ("http://127.0.0.1:1/a", "tcp://127.0.0.1:1", "MP2107", "/test/clients/0/endpoint_urls"),
         ("duration: 1m30s", "duration: 9s\n  arrival: CLOSED", "MP2107", "/test/clients/0/rps"),
         ("duration: 1m30s", "duration: 9s\n  arrival: OPEN_TRACE", "MP2102", "/test/clients/0"),
+        ("duration: 1m30s", "duration: 9s\n  kind: LOAD\n  arrival: CLOSED", "MP2107", "/test/arrival"),
         ("duration: 1m30s", "duration: 9s\n  kind: LODA", "MP2104", "/test/kind"),
         ("duration: 1m30s", "duration: 9s\n  stages: [{duration_s: 5}]", "MP2102", "/test/stages/0"),
         ("duration: 1m30s", "duration: 9s\n  stages: [{duration_s: 5, rate_start: 9}]", "MP2107", "/test/duration"),
@@ -248,6 +256,60 @@ def test_a_kind_of_test_is_named_by_word_or_number(tmp_path: Path) -> None:
     point = read(text.replace("rps: 0", "rps: 5"), tmp_path).load[0]
     assert (point.kind, point.kind_options) == ("spike", {"peak_rate": 500})
     assert read(SAMPLE.replace("duration: 1m30s", "duration: 9s\n  kind: SMOKE"), tmp_path).load[0].kind is None
+
+
+_WORDS = st.sampled_from(
+    [
+        "HTTP",
+        "GRPC",
+        "UDP",
+        "5s",
+        "5",
+        "http://127.0.0.1:1/",
+        "udp://127.0.0.1:1",
+        "LOAD",
+        "CLOSED",
+        "{}",
+        "a/b",
+        "p99 < 5s",
+    ]
+)
+_PLAIN = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | _WORDS | st.text(max_size=4),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(_WORDS | st.text(max_size=4), inner, max_size=3),
+    max_leaves=5,
+)
+_NESTED = {
+    "tls": ["verify", "ca_pem", "min_version", "alpn", "sni"],
+    "grpc": ["service", "method", "mode", "messages", "metadata"],
+    "l4": ["payload_bytes", "echo", "response_bytes"],
+    "placement": ["cpus", "node"],
+}
+
+
+@given(st.data())
+def test_any_data_in_place_of_any_value_is_a_test_or_a_document_error(data: st.DataObject) -> None:
+    client = {"endpoint_urls": ["http://127.0.0.1:1/"], "rps": 5}
+    test = {"duration": "5s", "clients": [client]}
+    for key in data.draw(st.sets(st.sampled_from(CLIENT_KEYS), max_size=4)):
+        inner = _NESTED.get(key)
+        client[key] = (
+            {name: data.draw(_PLAIN) for name in data.draw(st.sets(st.sampled_from(inner)))}
+            if inner and data.draw(st.booleans())
+            else data.draw(_PLAIN)
+        )
+    for key in data.draw(st.sets(st.sampled_from([one for one in TEST_KEYS if one != "clients"]), max_size=3)):
+        test[key] = data.draw(_PLAIN)
+    if data.draw(st.booleans()):
+        test["stages"] = [
+            {"duration_s": data.draw(_PLAIN), "rate_start": data.draw(_PLAIN), "shape": data.draw(_PLAIN)}
+        ]
+    document = parse_document(b"test: x\n")
+    document.data.update({"test": test, "mesh": {"type": "NO_MESH"}})
+    try:
+        experiment_from_document(document)
+    except DocumentError as error:
+        assert error.code.startswith("MP2")
 
 
 def test_our_example_loads_this_machine_only() -> None:

@@ -12,6 +12,7 @@ from conftest import Problems
 from meshperf.errors import DocumentError
 from meshperf.spec.experiment import DEFAULT_MARGINS, is_loopback, read_experiment
 from meshperf.spec.experiment_load import GrpcRequest
+from meshperf.spec.experiment_load_model import LoadPointModel
 from meshperf.spec.experiment_reading import experiment_from_document
 from meshperf.spec.reader import parse_document
 from meshperf.units import Unit
@@ -263,7 +264,7 @@ def test_a_document_of_another_kind_is_refused(problems: Problems, text: str) ->
 @given(st.data())
 def test_any_data_in_place_of_any_value_is_an_experiment_or_a_document_error(data: st.DataObject) -> None:
     words = st.sampled_from(
-        ["mesh", "none", "rate", "5s", "5", "envoy", "load", "arms", "experiment", "test", "clients"]
+        ["mesh", "none", "rate", "5s", "5", "envoy", "load", "arms", "experiment", "test", "clients", "grpc", "udp"]
     )
     plain = st.recursive(
         st.none() | st.booleans() | st.integers() | st.floats() | words | st.text(max_size=5),
@@ -285,6 +286,10 @@ def test_any_data_in_place_of_any_value_is_an_experiment_or_a_document_error(dat
     ]
     document = parse_document(b"experiment: x\n")
     document.data.update({key: data.draw(plain, label=key) for key in data.draw(st.sets(st.sampled_from(keys)))})
+    if data.draw(st.booleans()):
+        settings = [*LoadPointModel.model_fields, "nothing"]
+        point = {key: data.draw(plain, label=key) for key in data.draw(st.sets(st.sampled_from(settings), max_size=5))}
+        document.data["load"] = [{"rate": 5, "duration": "5s", **point}]
     try:
         experiment_from_document(document)
     except DocumentError as error:

@@ -180,6 +180,7 @@ def _arrivals(options: LoadOptions) -> str:
 
 
 def _refuse_contradictions(urls: Sequence[str], protocol: str, body: bytes, options: LoadOptions) -> None:
+    _refuse_beside_kind(options, len(urls))
     arrivals = _arrivals(options)
     if arrivals == "closed" and options.rate is not None:
         raise UsageError("MP1002", "a closed loop has no offered rate", hint="leave --rate out, or --arrivals constant")
@@ -198,7 +199,6 @@ def _refuse_contradictions(urls: Sequence[str], protocol: str, body: bytes, opti
         # a kind has rates of its own
         **({"stages": True} if options.kind is not None else {}),
     }
-    _refuse_beside_kind(options, len(urls))
     if protocol == "grpc" and given["headers"]:
         raise UsageError("MP1002", "--header and --cookie are for HTTP", hint="write --metadata 'name: value'")
     if options.content_type is not None and protocol not in HTTP_PROTOCOLS:
@@ -214,6 +214,9 @@ def _refuse_beside_kind(options: LoadOptions, urls: int) -> None:
             if given:
                 raise UsageError("MP1002", f"{flag} is for a test kind", hint="add --kind")
         return
+    if options.arrivals in ("closed", "trace") or options.trace is not None:
+        message = "a test kind offers rates of its own, so its arrivals are constant or poisson"
+        raise UsageError("MP1002", message, hint="leave --arrivals and --trace out")
     if urls > 1:
         raise UsageError("MP1002", "a test kind is of one URL", hint="test each URL by itself")
     if options.rate_end is not None:

@@ -145,11 +145,15 @@ def _course(reading: EnvelopeReading, test: Fields, *, stages_s: float) -> Cours
             message = f"a {kind} test makes its own stages"
             reading.bad("MP2107", message, test.at("stages"), "leave `stages` or `kind` out", key=True)
         kind = None  # a load test of stages is those stages
+    arrival = reading.word(test.get("arrival"), test.at("arrival"), _ARRIVALS, "arrival")
+    if kind and arrival in ("closed", "trace"):
+        message = f"a {kind} test offers rates of its own, so arrivals must be constant or Poisson"
+        reading.bad("MP2107", message, test.at("arrival"), "write `arrival: OPEN_CONSTANT`, or leave it out")
     return Course(
         duration_s=stages_s or duration_s or 1.0,
         warmup_s=reading.number(test.get("warmup_s"), test.at("warmup_s"), default=1.0, low=0.0, high=3600.0),
         cooldown_s=reading.number(test.get("cooldown_s"), test.at("cooldown_s"), default=0.0, low=0.0, high=3600.0),
-        arrival=reading.word(test.get("arrival"), test.at("arrival"), _ARRIVALS, "arrival") or None,
+        arrival=arrival or None,
         kind=kind or None,
         staged=stages_s > 0,
     )
