@@ -73,6 +73,9 @@ def kind_run(
     stages = list(answer.stages)
     phases = [ran.recording for ran in stages] or [_nothing(session.phases[-1].drained_s if session.phases else 0.0)]
     measured = measured_fields(phases, session, targets=(0,), protocol=point.protocol)
+    if any(phase.series is None or len(phase.series.intervals) < 2 for phase in phases):
+        # Figures over time must add up to the run's counts, and a stage of one interval has none. The windows have it.
+        measured["series"] = ()
     rates = {ran.stage.mean_rate for ran in stages}
     rate = rates.pop() if len(rates) == 1 else None
     begun = wall_time(session, phases[0].begin_s)
