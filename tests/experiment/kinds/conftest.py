@@ -41,6 +41,7 @@ class SimulatedSession:
     offered: list[float] = field(default_factory=list)
     plan: SessionPlan | None = None
     ran: int = 0
+    stopped: bool = False
     now_s: float = 0.0
 
     def open(self, plan: SessionPlan) -> SimulatedSession:
@@ -58,7 +59,7 @@ class SimulatedSession:
     ) -> SessionRecording:
         done: list[PhaseRecording] = []
         for number, phase in enumerate(phases):
-            if self.stop_after is not None and self.ran >= self.stop_after:
+            if self.stopped or (self.stop_after is not None and self.ran >= self.stop_after):
                 break
             done.append(self._phase(phase))
             self.ran += 1
@@ -76,6 +77,9 @@ class SimulatedSession:
             interrupted=len(done) < len(phases),
             origin_unix_s=time.time() - self.now_s,
         )
+
+    def stop(self) -> None:
+        self.stopped = True
 
     def _phase(self, phase: Phase) -> PhaseRecording:
         random = np.random.default_rng([self.seed, self.ran])

@@ -221,7 +221,7 @@ def test_progress_and_steps_are_told_as_they_come(simulated: Any) -> None:
         TARGET, StressShape(start_rate=100, step_s=1, steps=3), name="x", point=POINT, host_facts={},
         open_session=simulated().open, on_progress=lambda said, _: words.append(said), on_step=steps.append,
     )  # fmt: skip
-    assert words[1] == "stress step 1 of 3 at most: step at 100/s"
+    assert words[1] == "stress step 1 of 3 at most at 100/s"
     assert [step.offered_rps for step in steps] == [100, 100, 125, 156.25]
 
 

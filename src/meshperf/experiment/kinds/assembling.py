@@ -39,6 +39,7 @@ from meshperf.spec.records import (
     RunResult,
     Validity,
     ValidityState,
+    WarningKind,
 )
 from meshperf.telemetry import noise_guards
 
@@ -145,7 +146,7 @@ def _of_the_generator(run: RunResult) -> Validity:
 
 def _with_noise(run: RunResult, noise: NoiseReading, *, broken_off: bool) -> RunResult:
     """The run with what a restless machine says against it; CPU time of others may be the target's."""
-    readings, _ = noise_guards((noise,))
+    readings, warnings = noise_guards((noise,))
     here = "the target may run on this machine"
     readings = tuple(
         replace(guard, value=None, outcome="unavailable", unavailable=here)
@@ -158,7 +159,8 @@ def _with_noise(run: RunResult, noise: NoiseReading, *, broken_off: bool) -> Run
         for guard in readings
         if guard.outcome == "invalid"
     )
-    run = replace(run, guards=(*run.guards, *readings))
+    told = tuple(warning for warning in warnings if warning.kind is not WarningKind.NODE_BUSY)
+    run = replace(run, guards=(*run.guards, *readings), warnings=(*run.warnings, *told))
     reasons = (*reasons, _BROKEN_OFF) if broken_off else reasons
     if not reasons:
         return run

@@ -85,7 +85,9 @@ class Bench:
         node.begin()
         threads = {name: thread_times(pid) for name, pid in self.pids.items()}
         before_s = time.monotonic()
-        recording = self.session.run(plans, on_progress=self._progress(stages, words))
+        recording = self._recorded(plans, self._progress(stages, words))
+        if recording is None:
+            return []
         wall_s = time.monotonic() - before_s
         self.origin_monotonic_s = time.monotonic() - (time.time() - recording.origin_unix_s)
         wait_s = self._wait(recording)
@@ -109,11 +111,16 @@ class Bench:
             found.append((ran, judge_step(ran, self.objectives, least_share=self.least_share)))
         self.done += found
         if recording.interrupted:
-            self.interrupted, self.ended = True, "broken off by the user"
+            self._break_off()
         if self.on_step is not None:
             for _, step in found:
                 self.on_step(step)
         return found
+
+    def stop(self) -> None:
+        """Break off: the stage under way ends now, and no further one is begun."""
+        self._break_off()
+        self.session.stop()
 
     def over(self) -> bool:
         """Whether no further stage may be run: broken off, or the time that is allowed has passed."""
@@ -131,6 +138,19 @@ class Bench:
         """Of the workers, over all calls."""
         return self._waited_s
 
+    def _break_off(self) -> None:
+        self.interrupted, self.ended = True, "broken off by the user"
+
+    def _recorded(
+        self, plans: Sequence[Phase], on_progress: Callable[[Progress], None] | None
+    ) -> SessionRecording | None:
+        """What the phases recorded; None when they were broken off in a way that leaves nothing of them."""
+        try:
+            return self.session.run(plans, on_progress=on_progress)
+        except KeyboardInterrupt:
+            self._break_off()
+            return None
+
     def _progress(self, stages: Sequence[Stage], words: str) -> Callable[[Progress], None] | None:
         told = self.on_progress
         if told is None:
@@ -138,7 +158,8 @@ class Bench:
 
         def tell(progress: Progress) -> None:
             stage = stages[min(progress.phase, len(stages) - 1)]
-            told(f"{words}: {stage.label} at {stage.rate_end or stage.rate:.6g}/s", progress)
+            named = f"{words}: {stage.label}" if len(stages) > 1 else words
+            told(f"{named} at {stage.rate_end or stage.rate:.6g}/s", progress)
 
         return tell
 

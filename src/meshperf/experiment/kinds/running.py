@@ -13,6 +13,7 @@ from meshperf.errors import UsageError
 from meshperf.experiment.kinds.answer import Answer
 from meshperf.experiment.kinds.assembling import kind_run
 from meshperf.experiment.kinds.bench import Bench
+from meshperf.experiment.kinds.interrupts import interrupts_stop
 from meshperf.experiment.kinds.session import LoadSession
 from meshperf.experiment.kinds.spiked import drive_spike
 from meshperf.experiment.kinds.steady import drive_load, drive_soak
@@ -119,7 +120,8 @@ def run_kind(
             on_step=on_step,
         )
         node.begin()
-        with Watch(pids if isinstance(shape, SoakShape) else {}, interval_s=sample_s) as watching:
+        watched = pids if isinstance(shape, SoakShape) else {}
+        with Watch(watched, interval_s=sample_s) as watching, interrupts_stop(bench.stop):
             if point.warmup_s > 0:
                 warm = Stage(label="warm-up", rate=first_rate(shape), duration_s=point.warmup_s, counted=False)
                 bench.run([warm], str(shape.kind))

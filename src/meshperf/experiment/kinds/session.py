@@ -19,3 +19,7 @@ class LoadSession(Protocol):
     ) -> SessionRecording:
         """Run phases one after another; broken off, it returns what was recorded, marked `interrupted`."""
         ...
+
+    def stop(self) -> None:
+        """End the run under way, from a signal's handler too; without one, nothing happens."""
+        ...

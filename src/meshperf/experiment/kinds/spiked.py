@@ -21,7 +21,7 @@ def drive_spike(shape: SpikeShape, bench: Bench) -> Answer:
     mean = sum(stage.rate * stage.duration_s for stage in stages) / whole_s
     whole = Stage(label="spike", rate=mean, duration_s=whole_s)
     phase = surge_phase(stages, bench.arrivals, seed=bench.seed, label="spike")
-    done = bench.run([whole], "spike: before, peak and after", phases=[phase])
+    done = bench.run([whole], "spike, before, peak and after,", phases=[phase])
     if not done:
         return Answer(statistic=None, stages=(), counted="the whole spike")
     ran = done[0][0]
