@@ -13,7 +13,7 @@ from meshperf.interchange.format import Form, Reader
 
 __all__ = ["MODULES", "form", "forms", "reader", "readers"]
 
-MODULES: tuple[str, ...] = ()
+MODULES: tuple[str, ...] = ("fortio",)
 """Modules below this package that hold readers, one a line."""
 
 
