@@ -63,6 +63,9 @@ def main(arguments: Sequence[str] | None = None) -> Outcome:
             }
             if queued.counts.offered != len(due):
                 raise RunFailed(f"the seed gives {len(due)} arrivals, the engine {queued.counts.offered}")
+            if not (queued.counts.ok and at_rest.counts.ok):
+                print(f"repeated: nothing was answered, the server waited {disturbed:.1%} of the time", flush=True)
+                continue
             service_s = (queued.cpu_drained_s["server"] - queued.cpu_begin_s["server"]) / queued.counts.ok
             wait_s = float(np.mean(queued.response.quantile(GRID)) - at_rest.response.quantile(0.5))
             theory_s = float(np.mean(np.quantile(lindley_waits_s(due, service_s), GRID)))
