@@ -69,6 +69,9 @@ def test_the_windows_of_a_spike_fit_its_stages() -> None:
 def test_a_surge_is_arithmetic_on_the_begin_of_each_stage() -> None:
     stages = SpikeShape(rate=10, peak_rate=30, before_s=2, peak_s=1, after_s=2).stages()
     phase = surge_phase(stages, Arrivals.CONSTANT, seed=1, label="spike")
+    assert SpikeShape(rate=10, peak_rate=30, before_s=2, peak_s=1, after_s=2).phases(Arrivals.CONSTANT, seed=1) == [
+        phase
+    ]
     expected = [*np.arange(20) / 10, *(2 + np.arange(30) / 30), *(3 + np.arange(20) / 10)]
     assert phase.trace_s == pytest.approx(expected)
     assert (phase.duration_s, phase.arrivals, phase.rate) == (5, Arrivals.TRACE, None)

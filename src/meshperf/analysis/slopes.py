@@ -26,7 +26,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy import optimize, special
+from scipy import special
 
 __all__ = ["FEWEST", "Slope", "batch_means", "slope_of"]
 
@@ -38,6 +38,8 @@ _CORRELATIONS = (0.15, 0.3, 0.45, 0.6, 0.7, 0.8, 0.87, 0.92, 0.96, 0.985)
 """Of two samples at the typical distance."""
 _WHITE_SHARES = (0.0, 0.25, 0.5, 0.75, 0.9)
 _POWER = 0.8
+BISECTIONS = 80
+"""Of a distribution function: more than a float has digits."""
 
 Floats = npt.NDArray[np.float64]
 
@@ -130,12 +132,17 @@ def _marginal(t: Floats, y: Floats, confidence: float) -> tuple[float, float, fl
     weights /= weights.sum()
     tail = (1 - confidence) / 2
 
-    def quantile(probability: float) -> float:
-        def excess(at: float) -> float:
-            return float(weights @ special.stdtr(n - 2, (at - slopes) / errors)) - probability
+    reach = float(special.stdtrit(n - 2, 1 - 1e-6)) * float(errors.max())
 
-        reach = float(special.stdtrit(n - 2, 1 - 1e-6)) * float(errors.max())
-        return float(optimize.brentq(excess, float(slopes.min()) - reach, float(slopes.max()) + reach, xtol=1e-12))
+    def quantile(probability: float) -> float:
+        below, above = float(slopes.min()) - reach, float(slopes.max()) + reach
+        for _ in range(BISECTIONS):
+            middle = (below + above) / 2
+            if float(weights @ special.stdtr(n - 2, (middle - slopes) / errors)) < probability:
+                below = middle
+            else:
+                above = middle
+        return (below + above) / 2
 
     unit = spread / scale
     return float(weights @ slopes) * unit, quantile(tail) * unit, quantile(1 - tail) * unit

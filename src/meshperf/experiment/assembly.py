@@ -11,6 +11,7 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from meshperf.experiment.client_validity import measures_failure, of_the_generator
 from meshperf.experiment.measured_fields import measured_fields
 from meshperf.experiment.residents import Deployed
 from meshperf.histograms import merge
@@ -133,7 +134,8 @@ def judged(run: RunResult, arrivals: Arrivals) -> RunResult:
         quantum_s=_number(run.facts, "load.quantum_s"),
         lossy=run.datagrams is not None,
     )
-    return replace(run, validity=validity, guards=guards, warnings=warnings)
+    run = replace(run, validity=validity, guards=guards, warnings=warnings)
+    return replace(run, validity=of_the_generator(run)) if measures_failure(run) else run
 
 
 def _number(facts: Facts, path: str) -> float:

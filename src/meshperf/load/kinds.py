@@ -291,6 +291,12 @@ class SpikeShape(Shape):
             raise UsageError("MP1001", f"spike test: the quantile must be 0.5, 0.9 or 0.99, found {self.quantile:g}")
         Shape.__post_init__(self)
 
+    def phases(self, arrivals: Arrivals, *, seed: int, target: int = 0) -> list[Phase]:
+        """One phase with the arrivals of all three stages."""
+        from meshperf.load.surge import surge_phase
+
+        return [surge_phase(self.stages(), arrivals, seed=seed, label="spike", target=target)]
+
     @property
     def window_s(self) -> float:
         """Length of a window: a part of the peak, 20 requests at least, and 500 windows in all at most."""

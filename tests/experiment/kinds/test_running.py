@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Callable
 from typing import Any
@@ -12,12 +13,14 @@ from meshperf.errors import UsageError
 from meshperf.experiment.kinds import run_kind
 from meshperf.experiment.kinds.bench import Bench
 from meshperf.experiment.kinds.stepped import drive_capacity
+from meshperf.experiment.run_rederivation import contradictions
 from meshperf.load.kinds import CapacityShape, LoadShape, Shape, SoakShape, SpikeShape, StressShape, SweepShape
 from meshperf.load.plan import Arrivals, Target
 from meshperf.spec.experiment import LoadPoint
 from meshperf.spec.kinds import Kind, StepOutcome, StepState
 from meshperf.spec.objectives import parse_objective
 from meshperf.spec.records import RunResult, ValidityState
+from meshperf.spec.smp import result_from_document, result_to_document
 
 TARGET = Target(name="simulated", address="127.0.0.1:1", host="127.0.0.1:1")
 POINT = LoadPoint(arrivals="constant", warmup_s=0.5)
@@ -175,19 +178,33 @@ def test_a_soak_leaves_its_peaks_out_and_sees_no_slope(run: Callable[..., RunRes
     assert p50.slope.low <= 0 <= p50.slope.high
 
 
-@pytest.mark.parametrize("stop_after", [0, 1, 2, 5, 12])
-@pytest.mark.parametrize(
+SHAPES = pytest.mark.parametrize(
     "shape",
     [
         LoadShape(rate=100, duration_s=5),
         StressShape(start_rate=100, step_s=1),
         SoakShape(rate=50, duration_s=40, peak_period_s=10, peak_s=2),
         CapacityShape(step_s=1),
-        SpikeShape(rate=100, peak_rate=300, before_s=2, peak_s=1, after_s=3),
+        SpikeShape(rate=100, peak_rate=3000, before_s=2, peak_s=1, after_s=3),
         SweepShape(rates=(100, 200, 300, 400), step_s=1),
     ],
     ids=lambda shape: shape.kind.value,
 )
+
+
+@SHAPES
+@pytest.mark.parametrize("server", [{}, {"capacity": 5.0}, {"patience_s": 0.0}, {"client_limit": 10.0}], ids=str)
+def test_the_document_of_a_run_holds_all_of_its_answer_and_does_not_contradict_itself(
+    run: Callable[..., RunResult], shape: Shape, server: dict[str, float]
+) -> None:
+    result = run(shape, "p99 <= 50ms", **server)
+    document = json.loads(json.dumps(result_to_document(result), allow_nan=False))
+    assert result_from_document(document).kind == result.kind
+    assert list(contradictions(result, document)) == []
+
+
+@SHAPES
+@pytest.mark.parametrize("stop_after", [0, 1, 2, 5, 12])
 def test_breaking_off_keeps_what_was_done_and_says_so(simulated: Any, shape: Shape, stop_after: int) -> None:
     session = simulated(stop_after=stop_after)
     result, broken = run_kind(

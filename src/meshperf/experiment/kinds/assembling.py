@@ -1,7 +1,6 @@
 """Put the run of a test kind together: the stages that the kind counts, as one run, with the kind's answer on it.
 
-What it decides: what the run's validity speaks of. For a spike, errors and unanswered requests are what is being
-measured, so only an unclean generator, or no answer at all, makes it unfit.
+What it decides: nothing that was measured; which figures go where. A run's validity is judged as that of every run.
 """
 
 from __future__ import annotations
@@ -14,9 +13,9 @@ from meshperf.experiment.assembly import generator_health, judged, slice_record,
 from meshperf.experiment.conditions import load_facts
 from meshperf.experiment.kinds.answer import Answer
 from meshperf.experiment.kinds.bench import Bench
-from meshperf.experiment.kinds.steps import CLIENT_GUARDS, Ran
+from meshperf.experiment.kinds.steps import Ran
 from meshperf.experiment.measured_fields import measured_fields
-from meshperf.load.kinds import Shape, SpikeShape
+from meshperf.load.kinds import Shape
 from meshperf.load.plan import Target
 from meshperf.load.recording import PhaseRecording
 from meshperf.spec.experiment import LoadPoint
@@ -115,8 +114,6 @@ def kind_run(
     run = judged(run, stages[0].plan.arrivals if stages else bench.arrivals)
     if not stages:
         run = replace(run, validity=Validity(state=ValidityState.INVALID, reasons=(_NOT_REACHED,)), warnings=())
-    elif isinstance(shape, SpikeShape):
-        run = replace(run, validity=_of_the_generator(run))
     return _with_noise(run, noise, broken_off=bench.interrupted and bool(stages))
 
 
@@ -134,14 +131,6 @@ def _outcome(shape: Shape, bench: Bench, answer: Answer) -> KindOutcome:
         usage=tuple(answer.usage),
         **part,  # type: ignore[arg-type]  # each part under the name of its own type
     )
-
-
-def _of_the_generator(run: RunResult) -> Validity:
-    """The verdict on the generator alone."""
-    unclean = [guard for guard in run.guards if guard.guard in CLIENT_GUARDS and guard.outcome == "invalid"]
-    if unclean or run.counts.ok == 0 or run.validity.state is ValidityState.CLIENT_LIMITED:
-        return run.validity
-    return Validity()
 
 
 def _with_noise(run: RunResult, noise: NoiseReading, *, broken_off: bool) -> RunResult:

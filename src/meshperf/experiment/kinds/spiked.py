@@ -9,7 +9,6 @@ from meshperf.experiment.kinds.answer import Answer
 from meshperf.experiment.kinds.bench import Bench
 from meshperf.experiment.kinds.windows import windows_of
 from meshperf.load.kinds import SpikeShape, Stage
-from meshperf.load.surge import surge_phase
 
 __all__ = ["drive_spike"]
 
@@ -20,8 +19,8 @@ def drive_spike(shape: SpikeShape, bench: Bench) -> Answer:
     whole_s = sum(stage.duration_s for stage in stages)
     mean = sum(stage.rate * stage.duration_s for stage in stages) / whole_s
     whole = Stage(label="spike", rate=mean, duration_s=whole_s)
-    phase = surge_phase(stages, bench.arrivals, seed=bench.seed, label="spike")
-    done = bench.run([whole], "spike, before, peak and after,", phases=[phase])
+    phases = shape.phases(bench.arrivals, seed=bench.seed)
+    done = bench.run([whole], "spike, before, peak and after,", phases=phases)
     if not done:
         return Answer(statistic=None, stages=(), counted="the whole spike")
     ran = done[0][0]

@@ -19,6 +19,7 @@ from dataclasses import dataclass, field
 
 from meshperf.analysis.objectives import try_objectives
 from meshperf.experiment.assembly import generator_health, judged
+from meshperf.experiment.client_validity import CLIENT_GUARDS
 from meshperf.load.kinds import Stage
 from meshperf.load.plan import Arrivals, Phase
 from meshperf.load.recording import PhaseRecording, SessionRecording
@@ -29,8 +30,6 @@ from meshperf.units import Unit
 
 __all__ = ["Ran", "achieved_share", "judge_step", "stage_run"]
 
-CLIENT_GUARDS = frozenset({"busy_share", "client_delay_p99", "late_read_p99", "run_queue_share"})
-"""Guards that speak of the generator; the others speak of what it measured."""
 _NO_MOMENT = dt.datetime.fromtimestamp(0, dt.UTC)
 
 
