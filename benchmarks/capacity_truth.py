@@ -4,7 +4,8 @@ What it really does a second is counted by the server itself, under a closed loo
 best of three stretches each, since a stretch in which others had its core says nothing of it. The search itself is told
 nothing. Arrivals are constant; the objective is that 99 % of the offered rate comes back.
 
-Asked for: the interval contains the counted rate, and lies within 2 % of 1000/s at its estimate. On a machine that
+Asked for: the interval contains the counted rate, its estimate lies within 2 % of that, and that within 2 % of 1000/s:
+what is missing there is what a request costs the server beside its millisecond. On a machine that
 others use, a search may answer "at least", with the machine or the generator as the limit, or find no step clean
 enough to confirm its answer; it is repeated then.
 """
@@ -142,8 +143,8 @@ def _findings(searches: Sequence[Search]) -> Iterator[Finding]:
     note = f"{len(ended)} of {len(searches)} searches ended with a confirmed interval"
     missed = float(sum(not one.contains for one in ended)) if ended else None
     yield bounded("capacity intervals that miss the counted rate", missed, 0, digits=0, note=note)
-    off = [abs((one.found.estimate_rps or 0.0) / THEORY_RPS - 1) * 100 for one in ended]
-    yield bounded("capacity estimate off 1000/s, worst", max(off, default=None), TOLERANCE * 100, unit=" %", digits=2)
+    off = [abs((one.found.estimate_rps or 0.0) / one.counted_rps - 1) * 100 for one in ended]
+    yield bounded("estimate off the counted rate, worst", max(off, default=None), TOLERANCE * 100, unit=" %", digits=2)
     counted = [abs(one.counted_rps / THEORY_RPS - 1) * 100 for one in ended]
     yield bounded("counted rate off 1000/s, worst", max(counted, default=None), TOLERANCE * 100, unit=" %", digits=2)
 

@@ -179,3 +179,11 @@ def test_breaking_off_at_any_step_gives_what_is_known_and_no_confirmation() -> N
         assert not found.confirmed
         assert found.low_rps is None or found.low_rps <= 1000
         assert found.high_rps is None or found.high_rps >= 1000
+
+
+def test_the_estimate_is_what_a_full_target_answers_or_else_the_middle() -> None:
+    full, _ = drive(search(resolution=0.2), lambda rate, _: min(1.0, 1000 / rate))
+    assert full.high_rps / full.low_rps > 1.1
+    assert full.estimate_rps == pytest.approx(1000, rel=1e-3)
+    slow, _ = drive(search(resolution=0.2), lambda rate, _: 1.0 if rate <= 1000 else 0.3)
+    assert slow.estimate_rps == pytest.approx(math.sqrt(slow.low_rps * slow.high_rps))

@@ -4,7 +4,8 @@ What it decides: grow by a factor until a rate fails (or shrink until one holds)
 asked for, then confirm: pairs of steps, one at the rate that held, one at the rate that failed. The answer is an
 interval. Its upper end is the lowest rate that was confirmed to fail. Its lower end is what came back per second at
 the rate that was confirmed to hold, in the worst of the confirming steps: a target that answers 99 % of 1005/s and
-thereby holds a throughput objective of 99 % has not been shown to do more than 995/s.
+thereby holds a throughput objective of 99 % has not been shown to do more than 995/s. The estimate is what the full
+target answered above the boundary, if that lies in the interval (its throughput was the limit), else the middle.
 
 Why this way: one stray failure must not move the answer, so a failing rate is tried again before it is believed, and
 one of five confirmations may go astray. Where more of them do, the boundary is not as sharp as the search took it to
@@ -20,6 +21,7 @@ What it assumes: a rate that holds lets every lower rate hold. The state is a pu
 from __future__ import annotations
 
 import math
+import statistics
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -129,7 +131,7 @@ class CapacitySearch:
         return CapacityOutcome(
             low_rps=low,
             high_rps=self.high,
-            estimate_rps=math.sqrt(low * self.high) if low and self.high else None,
+            estimate_rps=self._estimate(low),
             answer=self._answer(low),
             limiting=limiting,
             limiting_busy=busy,
@@ -255,6 +257,15 @@ class CapacitySearch:
         # What a full target answers is a measurement of its capacity too, and less kind than a rate it just held.
         full = sorted(step.achieved_rps or 0.0 for step in self._above.failed)[self._allowed() :]
         return min(*came_back, max(full[0] if full else self.low, self.low * FULL))
+
+    def _estimate(self, low: float | None) -> float | None:
+        """What a full target answered, where that tells its capacity; else the middle of the interval."""
+        if not low or not self.high:
+            return None
+        full = [step.achieved_rps or 0.0 for step in self._above.failed]
+        if full and low * FULL <= (typical := statistics.median(full)) <= self.high:
+            return max(low, typical)
+        return math.sqrt(low * self.high)
 
     def _answer(self, low: float | None) -> str:
         if low is not None:

@@ -250,7 +250,8 @@ class CapacityOutcome:
     high_rps: float | None
     """The lowest rate that was confirmed to fail; None: none failed while the generator was clean."""
     estimate_rps: float | None
-    """The middle of the interval on a logarithmic scale; None without both ends."""
+    """What came back above the boundary where throughput was the limit, else the middle of the interval on a
+    logarithmic scale; None without both ends."""
     answer: str
     """interval, at-least (beyond it the generator or the machine was the limit, or it is the highest allowed rate),
     below (the lowest rate failed) or none."""
