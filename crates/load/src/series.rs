@@ -1,5 +1,5 @@
-//! A phase in equal intervals: what became of the requests that were due in each. Its memory has a bound: when the phase
-//! outgrows it, neighbours are joined and the intervals are twice as long.
+//! A phase in equal intervals: what became of the requests that were due in each. Its memory has a bound and is all there
+//! from the beginning: when the phase outgrows it, neighbours are joined and the intervals are twice as long.
 
 use crate::histogram::{COUNTERS, Sparse, bucket_index};
 use crate::recording::{Interval, Series};
@@ -10,7 +10,6 @@ const MOST: usize = 512;
 const COARSE: usize = 64;
 const CELLS: usize = COUNTERS / COARSE;
 
-#[derive(Clone)]
 struct Cell {
     offered: u32,
     ok: u32,
@@ -26,6 +25,11 @@ impl Cell {
             failed: 0,
             response: Box::new([0; CELLS]),
         }
+    }
+
+    fn clear(&mut self) {
+        (self.offered, self.ok, self.failed) = (0, 0, 0);
+        self.response.fill(0);
     }
 
     fn join(&mut self, other: &Self) {
@@ -56,17 +60,27 @@ pub(crate) struct Recorded {
     begin: u64,
     base: u64,
     interval: u64,
-    cells: Vec<Cell>,
+    /// Always as many as there can be.
+    cells: Box<[Cell]>,
+    /// How many of them the phase has reached; the others are empty.
+    used: usize,
 }
 
 impl Recorded {
     pub(crate) fn new(interval_ns: u64) -> Self {
         let interval = interval_ns.max(1);
+        let mut cells: Box<[Cell]> = (0..MOST).map(|_| Cell::new()).collect();
+        for cell in &mut cells {
+            // Written to once, so that a long phase asks the system for no page that a short one did not.
+            std::hint::black_box(&mut cell.response).fill(1);
+            cell.clear();
+        }
         Self {
             begin: 0,
             base: interval,
             interval,
-            cells: Vec::new(),
+            cells,
+            used: 0,
         }
     }
 
@@ -74,33 +88,41 @@ impl Recorded {
     pub(crate) fn start(&mut self, begin: u64) {
         self.begin = begin;
         self.interval = self.base;
-        self.cells.clear();
+        self.clear();
+    }
+
+    fn clear(&mut self) {
+        self.cells[..self.used].iter_mut().for_each(Cell::clear);
+        self.used = 0;
     }
 
     #[inline]
     fn cell(&mut self, due: u64) -> &mut Cell {
         let offset = due.saturating_sub(self.begin);
         let mut position = (offset / self.interval) as usize;
-        if position >= self.cells.len() {
-            while position >= MOST {
-                self.halve();
-                position = (offset / self.interval) as usize;
-            }
-            self.cells.resize_with(position + 1, Cell::new);
+        while position >= MOST {
+            self.halve();
+            position = (offset / self.interval) as usize;
         }
+        self.used = self.used.max(position + 1);
         &mut self.cells[position]
     }
 
     fn halve(&mut self) {
         self.interval *= 2;
-        for pair in 0..self.cells.len().div_ceil(2) {
-            let second = self.cells.get(2 * pair + 1).cloned();
+        let halved = self.used.div_ceil(2);
+        for pair in 0..halved {
             self.cells.swap(pair, 2 * pair);
-            if let Some(second) = second {
-                self.cells[pair].join(&second);
+            if let Some((first, rest)) = self.cells[pair..].split_first_mut()
+                && let Some(second) = rest.get(pair)
+            {
+                first.join(second);
             }
         }
-        self.cells.truncate(self.cells.len().div_ceil(2));
+        self.cells[halved..self.used]
+            .iter_mut()
+            .for_each(Cell::clear);
+        self.used = halved;
     }
 
     #[inline]
@@ -124,9 +146,9 @@ impl Recorded {
     pub(crate) fn take(&mut self) -> Series {
         let series = Series {
             interval_s: self.interval as f64 * 1e-9,
-            intervals: self.cells.iter().map(Cell::interval).collect(),
+            intervals: self.cells[..self.used].iter().map(Cell::interval).collect(),
         };
-        self.cells.clear();
+        self.clear();
         series
     }
 }
