@@ -13,7 +13,13 @@ from meshperf.interchange.format import Form, Reader
 
 __all__ = ["MODULES", "form", "forms", "reader", "readers"]
 
-MODULES: tuple[str, ...] = ("fortio",)
+MODULES: tuple[str, ...] = (
+    "fortio",
+    "wrk",
+    "wrk2",
+    "h2load",
+    "nighthawk",
+)
 """Modules below this package that hold readers, one a line."""
 
 
