@@ -65,6 +65,20 @@ KNOWN_KEYS = frozenset(
         "series",
         "figures",
         "kind",
+        "goodput_qps",
+        "latency_by_class",
+        "pair_id",
+        "order_index",
+        "verdicts",
+        "artifacts",
+        "source",
+        "loop",
+        "latency_of",
+        "latency_unit",
+        "completeness",
+        "notes",
+        "told",
+        "extra",
     )
 )
 """Keys of a result document, the standard's and ours."""
