@@ -62,14 +62,19 @@ def read_json(incoming: Incoming) -> Iterator[Document]:
     yield from _json_documents(read_text(incoming, max_bytes=MAX_JSON_BYTES), incoming.path)
 
 
-def read_tree(incoming: Incoming) -> Iterator[Document]:
-    """The JSON documents in a file, or its one YAML document. Raises as `read_json`."""
+def read_tree(incoming: Incoming, *, mend: Callable[[str], str] | None = None) -> Iterator[Document]:
+    """The JSON documents in a file, or its one YAML document. Raises as `read_json`.
+
+    Args:
+        mend: makes YAML of what a tool writes that is none; must keep the lines.
+    """
     if incoming.head.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] in (b"{", b"["):
         yield from read_json(incoming)
         return
     from meshperf.spec.yaml_tree import parse_yaml
 
     text = read_text(incoming)
+    text = text if mend is None else mend(text)
     try:
         data, marks = parse_yaml(text, incoming.path)
     except DocumentError as broken:

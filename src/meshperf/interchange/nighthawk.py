@@ -17,9 +17,10 @@ from meshperf.interchange.sniffing import keys_at
 from meshperf.interchange.text import head_text
 from meshperf.spec.imported import Imported, ImportNote, LatencyOf, LoopModel, NoteKind, Source
 
-__all__ = ["READERS"]
+__all__ = ["READERS", "as_nighthawk"]
 
 _TEXT_COUNT = re.compile(r'"Count"\s*:\s*"\d')
+_TEMPLATE = re.compile(r"^([ ]*[a-z_]+:) @[a-z_]+@[ ]*$", re.MULTILINE)
 _STATISTICS = re.compile(r'^\s*"?statistics"?\s*:|"statistics"\s*:', re.MULTILINE)
 
 
@@ -43,7 +44,7 @@ class _Nighthawk:
         return 0.95 if _STATISTICS.search(head_text(incoming)) else 0.0
 
     def read(self, incoming: Incoming) -> Iterator[Imported]:
-        for document in read_tree(incoming):
+        for document in read_tree(incoming, mend=_without_templates):
             root = Value(document, document.data)
             results = list(root.need("results").each())
             whole = [one for one in results if one.need("name").text() == "global"]
@@ -86,10 +87,10 @@ class _NighthawkFortio:
                 tool_version=version.text() if version is not None else None,
                 place=place,
             )
-            yield _as_nighthawk(run_of(run, source), run)
+            yield as_nighthawk(run_of(run, source), run)
 
 
-def _as_nighthawk(record: Imported, run: Value) -> Imported:
+def as_nighthawk(record: Imported, run: Value) -> Imported:
     """fortio's reading, without what this form does not say, and with what it says otherwise."""
     histogram = duration_histogram(run.need("DurationHistogram"), hdr_digits=DIGITS)
     rate, duration = run.get("ActualQPS"), record.duration_s
@@ -120,10 +121,17 @@ def _as_nighthawk(record: Imported, run: Value) -> Imported:
     )
 
 
+def _without_templates(text: str) -> str:
+    """A version that a build left as `@version_major@` is not YAML; nothing is known of it."""
+    return _TEMPLATE.sub(r"\1 null", text)
+
+
 def _version(root: Value) -> str | None:
     outer = root.get("version")
     inner = outer.get("version") if outer is not None else None
     if inner is None:
+        return None
+    if not any(isinstance(part, int) for part in inner.data.values()):
         return None
     parts = [inner.get(name) for name in ("major_number", "minor_number", "patch")]
     return ".".join(str(part.count()) if part is not None else "0" for part in parts)

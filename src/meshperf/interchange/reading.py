@@ -50,7 +50,9 @@ def _results(reader: Reader, incoming: Incoming) -> Iterator[Imported]:
         for record in reader.read(incoming):
             found = True
             name = incoming.path.name if incoming.path is not None else None
-            yield checked(replace(record, source=replace(record.source, file=name, digest=digest)), place)
+            source = record.source  # a document of an imported result names the file it came from itself
+            source = replace(source, file=source.file or name, digest=source.digest or digest)
+            yield checked(replace(record, source=source), place)
     except BROKEN_STREAM as error:
         raise DocumentError("MP2402", f"the file cannot be read to its end: {error}", location=place) from None
     if not found:

@@ -19,6 +19,9 @@ MODULES: tuple[str, ...] = (
     "wrk2",
     "h2load",
     "nighthawk",
+    "meshery",
+    "smp",
+    "hdr_log",
 )
 """Modules below this package that hold readers, one a line."""
 
