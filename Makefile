@@ -47,7 +47,7 @@ lint: build $(STAMPS)/dev  ## formatting, lint, types and layers
 
 bench: build $(STAMPS)/dev  ## our own speed and accuracy beside the tools users would pick
 	sh benchmarks/tools.sh
-	PATH="$(CURDIR)/$(VENV)/tools:$$PATH" $(BIN)/python -m benchmarks $(BENCH_ARGS)
+	$(BIN)/python -m benchmarks $(BENCH_ARGS)
 
 fuzz: $(STAMPS)/dev  ## feed the reply parsers whatever bytes; needs a nightly toolchain and cargo-fuzz
 	$(BIN)/python -m benchmarks fuzz $(FUZZ_ARGS)
