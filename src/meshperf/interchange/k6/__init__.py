@@ -1,0 +1,1 @@
+"""Results of k6: its summary, and its single points as JSON lines or CSV."""
