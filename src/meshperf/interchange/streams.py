@@ -24,7 +24,7 @@ _UNITS = re.compile(r"[^a-z0-9%#/.]+")
 
 
 def line_batches(incoming: Incoming) -> Iterator[tuple[int, list[bytes], bool]]:
-    """Batches of lines without their ends: the number of the first one, counted from 1, the lines, and whether they end.
+    """Batches of lines without their ends: the number of the first, counted from 1, the lines, and whether they end.
 
     A last line that has no end is a batch of its own, with False: it may be cut off.
 
@@ -62,7 +62,7 @@ class Row:
     cells: Mapping[str, str]
 
     def number_of(self, column: str) -> float | None:
-        """A number that is not negative; None for an empty cell or a column that is not there. Raises MP2402, MP2403."""
+        """A number that is not negative; None for an empty cell or no such column. Raises MP2402, MP2403."""
         text = self.cells.get(column, "").strip()
         if text in ("", "N/A", "null"):
             return None

@@ -85,6 +85,8 @@ class NoteKind(StrEnum):
     TRUNCATED = "truncated"
     VERSION_UNKNOWN = "version-unknown"
     DROPPED = "dropped"
+    SINCE_START = "since-start"
+    """Counters that grow since the process began: not the figures of one run."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

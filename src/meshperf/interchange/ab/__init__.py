@@ -1,0 +1,1 @@
+"""Results of ab, ApacheBench: a closed loop, from before it connects."""

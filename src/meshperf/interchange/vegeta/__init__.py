@@ -1,0 +1,1 @@
+"""Results of vegeta: its reports, its single results, and its binary form."""
