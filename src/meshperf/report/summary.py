@@ -1,0 +1,44 @@
+"""A summary in Markdown: the answer, verdicts, objectives and warnings, for a pull request or a build's page.
+
+The same sections as the report's, without the evidence; `meshperf report` writes all of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from meshperf.analysis.records import Comparison
+from meshperf.report import context, sections, single, wording
+from meshperf.report.markdown import markdown
+from meshperf.report.tables import Section
+from meshperf.spec.records import RunResult
+
+__all__ = ["summary"]
+
+_OF_COMPARISON = ("answer", "verdicts", "objectives", "warnings")
+_OF_RUN = ("answer", "kind", "failures")
+
+
+def summary(comparisons: Sequence[Comparison], runs: Sequence[RunResult]) -> str:
+    """The summary of an experiment, or of runs that stand by themselves where there is no comparison.
+
+    Raises:
+        ValueError: neither a comparison nor a run was given.
+    """
+    if not comparisons and not runs:
+        raise ValueError("a summary needs a comparison or a run")
+    parts: list[tuple[str | None, Sequence[Section]]] = []
+    for comparison in comparisons:
+        own = [run for run in runs if run.load_point == comparison.load_point]
+        heading = f"Load point {comparison.load_point + 1}: {context.load_point(own)}" if len(comparisons) > 1 else None
+        parts.append((heading, _chosen(sections.of_load_point(comparison, own), _OF_COMPARISON)))
+    if not comparisons:
+        for run in runs:
+            heading = single.title(run) if len(runs) > 1 else None
+            parts.append((heading, _chosen(single.of_run(run), _OF_RUN)))
+    title = wording.clean(comparisons[0].experiment if comparisons else runs[0].experiment) or "unnamed experiment"
+    return markdown(title, parts, charts={}, note="")
+
+
+def _chosen(of: Sequence[Section], keys: Sequence[str]) -> tuple[Section, ...]:
+    return tuple(section for section in of if section.key in keys)
