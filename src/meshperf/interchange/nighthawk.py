@@ -131,9 +131,9 @@ def _version(root: Value) -> str | None:
     inner = outer.get("version") if outer is not None else None
     if inner is None:
         return None
-    if not any(isinstance(part, int) for part in inner.data.values()):
-        return None
     parts = [inner.get(name) for name in ("major_number", "minor_number", "patch")]
+    if all(part is None for part in parts):
+        return None
     return ".".join(str(part.count()) if part is not None else "0" for part in parts)
 
 

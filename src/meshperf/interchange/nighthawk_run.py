@@ -106,15 +106,20 @@ def _latency(result: Value) -> tuple[Value | None, list[ImportNote]]:
     statistics = list(_each(result, "statistics"))
     for name in _PREFERRED:
         for one in statistics:
-            if one.data.get("id") == name and one.need("count").count():
+            if _name_of(one) == name and one.need("count").count():
                 return one, []
     times = [one for one in statistics if any("duration" in row.data for row in _rows(one))]
     if len(times) != 1:
         text = "no statistic is known to be the latency of requests"
         return None, [ImportNote(kind=NoteKind.UNKNOWN_KEYS, text=text)]
-    name = str(times[0].data.get("id"))[:80]
+    name = _name_of(times[0])[:80]
     text = f"there is no statistic of Nighthawk's HTTP client; the latencies are of `{name}`, the only times"
     return times[0], [ImportNote(kind=NoteKind.UNKNOWN_KEYS, text=text)]
+
+
+def _name_of(statistic: Value) -> str:
+    found = statistic.get("id")
+    return "" if found is None else found.text()
 
 
 def _judged(counters: dict[str, int]) -> tuple[int | None, int | None, dict[str, int], dict[str, int]]:

@@ -9,12 +9,12 @@ from pathlib import Path
 from meshperf.errors import DocumentError, Location
 from meshperf.interchange.checks import checked
 from meshperf.interchange.detection import detect
-from meshperf.interchange.format import Incoming, Reader
+from meshperf.interchange.format import Incoming
 from meshperf.interchange.incoming import BROKEN_STREAM, digest_of, open_incoming
 from meshperf.interchange.registry import reader as reader_of
 from meshperf.spec.imported import Imported
 
-__all__ = ["read_file", "read_files"]
+__all__ = ["read_file", "read_files", "read_incoming"]
 
 
 def read_file(path: Path | str, *, form: str | None = None, convert_units: bool = False) -> Iterator[Imported]:
@@ -29,9 +29,8 @@ def read_file(path: Path | str, *, form: str | None = None, convert_units: bool 
         DocumentError: MP2001, MP2401 to MP2405, with file and, where known, line and column.
         UsageError: MP1001, no such form.
     """
-    reader = None if form is None else reader_of(form)
     with open_incoming(Path(path), convert_units=convert_units) as incoming:
-        yield from _results(reader or detect(incoming), incoming)
+        yield from read_incoming(incoming, form=form)
 
 
 def read_files(
@@ -42,7 +41,9 @@ def read_files(
         yield from read_file(path, form=form, convert_units=convert_units)
 
 
-def _results(reader: Reader, incoming: Incoming) -> Iterator[Imported]:
+def read_incoming(incoming: Incoming, *, form: str | None = None) -> Iterator[Imported]:
+    """The results in what was opened already. Raises as `read_file`."""
+    reader = detect(incoming) if form is None else reader_of(form)
     place = Location(path=incoming.path)
     found = False
     try:

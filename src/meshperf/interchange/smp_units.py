@@ -63,3 +63,7 @@ def _histograms(data: Any, *, depth: int) -> list[Mapping[str, Any]]:
     if isinstance(data, list):
         return [one for value in data[:100] for one in _histograms(value, depth=depth - 1)]
     return []
+
+
+def _is_figure(value: Any) -> bool:
+    return isinstance(value, int | float) and 0 <= value <= 1e9
