@@ -98,8 +98,8 @@ def test_what_is_done_differently_from_the_file_is_told(
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    main(["run", str(smp_file(tmp_path, f"http://{workload.address}/", load_generator="fortio"))])
-    assert "asks for the load generator fortio; meshperf's own is used" in capsys.readouterr().err
+    main(["run", str(smp_file(tmp_path, f"http://{workload.address}/", load_generator="gatling"))])
+    assert "asks for the load generator gatling; meshperf's own is used" in capsys.readouterr().err
 
 
 def test_a_second_url_that_fails_leaves_the_first_result(

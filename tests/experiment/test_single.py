@@ -67,7 +67,7 @@ def measured(
     **noise: float,
 ) -> RunResult:
     session = Session(recorded, interrupted)
-    monkeypatch.setattr(single.NativeSession, "open", lambda plan: session)
+    monkeypatch.setattr(single, "open_session", lambda generator, plan: session)
     quiet = {"steal_share": 0.0, "foreign_cpu_share": 0.0, "clock_step_s": 0.0, "cpu_pressure_share": 0.0}
     reading = NoiseReading(begin=dt.datetime.now(dt.UTC), duration_s=2.0, **{**quiet, **noise})
     monkeypatch.setattr(single.NodeSampler, "begin", lambda self: None)

@@ -82,6 +82,8 @@ def _options(function: Callable[..., int]) -> Callable[..., int]:
         click.option("--objective", "objectives", multiple=True, metavar="'p99 <= 50ms'",
                      help="May be repeated; exit 1 when one is broken."),
         # the generator
+        click.option("--generator", default="meshperf", show_default=True, metavar="NAME",
+                     help="Who does the load: fortio, wrk, oha and others, where installed."),
         click.option("--workers", type=click.IntRange(1, 64), default=1, show_default=True, help="Threads."),
         click.option("--cpus", metavar="N,N,…", help="Cores to pin the threads to."),
         click.option("--wait", type=words(["auto", "sleep", "hybrid", "spin"]), default="auto", show_default=True),

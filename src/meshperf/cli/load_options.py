@@ -16,6 +16,7 @@ from meshperf.cli.load_values import cpus_of, duration_of, named_values, rate_of
 from meshperf.errors import UsageError
 from meshperf.load.url import protocol_of
 from meshperf.spec.experiment_load import LoadPoint
+from meshperf.spec.generators import GENERATORS, OWN
 from meshperf.spec.load_files import read_trace
 from meshperf.spec.load_rules import HTTP_PROTOCOLS, contradictions
 
@@ -85,6 +86,7 @@ class LoadOptions:
     kind_options: tuple[str, ...] = ()
     watch: tuple[str, ...] = ()
     objectives: tuple[str, ...] = ()
+    generator: str = OWN
     workers: int = 1
     cpus: str | None = None
     wait: str = "auto"
@@ -135,6 +137,7 @@ def load_point(urls: Sequence[str], options: LoadOptions) -> LoadPoint:
         grpc=grpc_of(options) if protocol == "grpc" else None,
         tls=tls_of(urls, options),
         receive_clock=options.receive_clock,
+        generator=_generator(options),
         workers=options.workers,
         wait=options.wait,
         cpus=cpus_of(options.cpus),
@@ -155,6 +158,14 @@ def watched(options: LoadOptions) -> dict[str, int]:
             raise UsageError("MP1001", f"--watch {name}: there is no process {text}", hint="write --watch app=1234")
         found[name] = int(text)
     return found
+
+
+def _generator(options: LoadOptions) -> str:
+    name = options.generator.lower()
+    if name not in GENERATORS:
+        message = f"--generator: there is no load generator {options.generator[:60]!r}"
+        raise UsageError("MP1001", message, hint=f"one of: {', '.join(GENERATORS)}")
+    return name
 
 
 def _flag(key: str, value: str = "", /) -> str:
@@ -217,6 +228,9 @@ def _refuse_beside_kind(options: LoadOptions, urls: int) -> None:
     if options.arrivals in ("closed", "trace") or options.trace is not None:
         message = "a test kind offers rates of its own, so its arrivals are constant or poisson"
         raise UsageError("MP1002", message, hint="leave --arrivals and --trace out")
+    if options.generator != OWN:
+        message = f"a test kind steers the rate, which {options.generator} cannot"
+        raise UsageError("MP1002", message, hint="leave --generator out")
     if urls > 1:
         raise UsageError("MP1002", "a test kind is of one URL", hint="test each URL by itself")
     if options.rate_end is not None:

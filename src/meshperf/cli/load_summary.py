@@ -24,10 +24,12 @@ _GRPC_STATUSES = (
 
 def summarise(run: RunResult, console: Console) -> None:
     """Print a run. Every line is whole, so that it can be searched for."""
+    health = run.generator
     for line in (*_rates(run), *_failures(run)):
         console.print(line, markup=False, soft_wrap=True)
     if run.response.total:
-        origin = "from when it was due" if run.offered_rps is not None else "from its send"
+        due = _fact(run, "load.latency_origin") == "intended send" if health.resolution else run.offered_rps is not None
+        origin = "from when it was due" if due else "from its send"
         console.print(f"response time, {origin}", markup=False, soft_wrap=True)
         console.print(_percentiles(run.response))
     for line in (*_datagrams(run), *_connections(run), *_generator(run)):

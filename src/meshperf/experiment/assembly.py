@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from meshperf.experiment.client_validity import measures_failure, of_the_generator
+from meshperf.experiment.external import quantile_bounds
 from meshperf.experiment.measured_fields import measured_fields
 from meshperf.experiment.residents import Deployed
 from meshperf.histograms import merge
@@ -20,6 +21,7 @@ from meshperf.load.plan import Arrivals
 from meshperf.load.recording import PhaseRecording, SessionRecording
 from meshperf.load.validity import judge
 from meshperf.spec.experiment import LoadPoint
+from meshperf.spec.generators import OWN
 from meshperf.spec.records import (
     Claim,
     ComponentUsage,
@@ -168,6 +170,7 @@ def generator_health(
     Args:
         run_queue_wait_s: how long its workers waited for a core while all phases of the session were run.
     """
+    external = session.external
     session_s = max((phase.drained_s for phase in session.phases), default=0.0)
     session_s -= min((phase.begin_s for phase in session.phases), default=0.0)
     share = None
@@ -175,6 +178,7 @@ def generator_health(
         share = run_queue_wait_s / (session_s * session.workers)
     worker_s = sum(phase.drained_s - phase.begin_s for phase in phases) * session.workers
     return GeneratorHealth(
+        name=external.generator if external is not None else OWN,
         version=session.engine_version,
         build=session.build,
         workers=session.workers,
@@ -189,6 +193,9 @@ def generator_health(
         late_read=merge(phase.late_read for phase in phases),
         dispersion_1ms=index_of_dispersion((phase.sends_per_ms for phase in phases), 1),
         dispersion_10ms=index_of_dispersion((phase.sends_per_ms for phase in phases), 10),
+        loop=external.loop if external is not None else "",
+        resolution=external.resolution if external is not None else "",
+        bounds=quantile_bounds(external) if external is not None else (),
     )
 
 

@@ -14,8 +14,10 @@ from meshperf import __version__
 from meshperf.analysis import packaged_rules
 from meshperf.environments.site import Site
 from meshperf.errors import ComparisonError
+from meshperf.experiment.external import external_facts
 from meshperf.experiment.load_model import arrival_facts, connection_facts
 from meshperf.load.plan import Phase, Target
+from meshperf.load.recording import ExternalAccount
 from meshperf.spec.experiment import Experiment, LoadPoint, Workload
 from meshperf.spec.records import Fact, Facts
 from meshperf.spec.redaction import shown_path
@@ -67,6 +69,7 @@ def load_facts(
     targets: Sequence[Target] = (),
     phases: Sequence[Phase] = (),
     receive_clock: str | None = None,
+    external: ExternalAccount | None = None,
 ) -> Facts:
     """What load is offered, and how its time is taken.
 
@@ -75,6 +78,7 @@ def load_facts(
         wait, workers, receive_clock: how the generator did it, from the recording.
         targets: the session's, the run's own first: their connections are taken from the plan.
         phases: the run's counted phases; their targets are indexes into `targets`.
+        external: of another load generator; what it does otherwise than our engine replaces what the plan says.
     """
     values: Mapping[str, str | int | float] = {
         "load.protocol": point.protocol,
@@ -94,7 +98,9 @@ def load_facts(
         "load.workers": workers,
         "load.latency_origin": "intended send" if point.arrivals != "closed" else "actual send",
         "load.latency_end": "last byte",
+        "load.loop": "closed" if point.arrivals == "closed" else "open",
         "load.histogram": "HDR, 3 digits, 1 ns to 1 h",
+        "load.histogram_resolution": "every reply",
     }
     facts = {name: Fact(value=value, source="plan") for name, value in values.items()}
     if point.trace_s:
@@ -107,6 +113,9 @@ def load_facts(
         facts |= connection_facts(targets[0])
     if phases:
         facts |= arrival_facts(phases, targets)
+    if external is not None:
+        facts |= external_facts(external)
+        facts.pop("load.receive_clock", None)
     return facts
 
 

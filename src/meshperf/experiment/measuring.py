@@ -19,11 +19,12 @@ from meshperf.experiment.offered import steady_phase
 from meshperf.experiment.pilot import PilotFinding, choose_slice, default_slice, pilot_phases
 from meshperf.experiment.plan import RoundPlan, seed_of, slice_phases
 from meshperf.experiment.residents import Deployed
-from meshperf.load.native import NativeSession
+from meshperf.load.generators import GeneratorSession, open_session
 from meshperf.load.plan import Phase, ReceiveClock, SessionPlan, WaitMode
 from meshperf.load.recording import PhaseRecording, Progress, SessionRecording
 from meshperf.load.targets import require_open_files
 from meshperf.spec.experiment import Experiment, LoadPoint
+from meshperf.spec.generators import OWN
 from meshperf.spec.records import ComponentUsage, NoiseReading
 from meshperf.telemetry import NodeSampler, ProcessReading, read_process, read_run_queue, run_queue_wait, usage
 from meshperf.workloads import counters
@@ -92,12 +93,17 @@ def measure(
     """
     point = experiment.load[load_point]
     plan = session_plan(site, deployed, point)
-    require_open_files(plan)
-    with NativeSession.open(plan) as session:
+    if point.generator == OWN:
+        require_open_files(plan)
+    with open_session(point.generator, plan) as session:
         bench = _Bench(site=site, session=session, on_progress=on_progress)
         warmed = bench.run(
             "warm-up",
-            [steady_phase(point, index, point.warmup_s, seed=index, label="0") for index in range(len(deployed))],
+            [
+                steady_phase(point, index, point.warmup_s, seed=index, label="0")
+                for index in range(len(deployed))
+                if point.warmup_s or point.generator == OWN
+            ],
         )
         length, chosen_by, finding = _slice_length(bench, deployed, round_plan, experiment, point, slice_s)
         phases, blocks = slice_phases(round_plan, point, load_point=load_point, slice_s=length, attempt=attempt)
@@ -136,7 +142,7 @@ class _Bench:
     """A session with an eye on the processes that are measured through it."""
 
     site: LocalSite
-    session: NativeSession
+    session: GeneratorSession
     on_progress: Watcher
 
     def run(self, stage: str, phases: Sequence[Phase]) -> SessionRecording:

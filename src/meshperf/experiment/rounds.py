@@ -9,6 +9,7 @@ from meshperf.environments.local import LocalSite
 from meshperf.environments.site import CpuPlan, folder_name
 from meshperf.experiment.assembly import RoundContext, assemble_run, tls_facts
 from meshperf.experiment.conditions import load_facts
+from meshperf.experiment.external import external_warnings
 from meshperf.experiment.measuring import Measured, Watcher, measure
 from meshperf.experiment.plan import GUARD_S, LEAD_IN_S, RoundPlan, slice_phases
 from meshperf.experiment.residents import Deployed, deploy_round, require_claims
@@ -123,7 +124,7 @@ def _runs(
         run_queue_wait_s=measured.run_queue_wait_s,
     )
     guards, warnings = noise_guards(measured.noise)
-    warnings = (*warnings, *_shared_cores(task.cpus))
+    warnings = (*warnings, *_shared_cores(task.cpus), *external_warnings(session.external))
     slices, _ = slice_phases(task.plan, point, load_point=load_point, slice_s=measured.slice_s, attempt=task.attempt)
     runs = []
     for index, item in enumerate(deployed):
@@ -135,6 +136,7 @@ def _runs(
             targets=(item.target(point),),
             phases=(replace(slices[0], target=0),),  # slices of one load point differ in target and seed only
             receive_clock=session.receive_clock,
+            external=session.external,
         )
         run = assemble_run(
             item,
@@ -156,8 +158,8 @@ def _labels(deployed: Sequence[Deployed], task: RoundTask, measured: Measured) -
     return DesignLabels(
         design=task.experiment.design,
         slice_s=measured.slice_s,
-        lead_in_s=LEAD_IN_S,
-        guard_s=GUARD_S,
+        lead_in_s=LEAD_IN_S if measured.session.external is None else 0.0,
+        guard_s=GUARD_S if measured.session.external is None else 0.0,
         blocks=measured.blocks,
         residents=tuple(names),
         seed=task.plan.seed,

@@ -21,10 +21,15 @@ from meshperf.experiment.bundle import Bundle
 from meshperf.experiment.conditions import refuse_changed_facts, round_facts
 from meshperf.experiment.events import Event, Listener, figures
 from meshperf.experiment.kept_templates import with_kept_templates
+from meshperf.experiment.offered import counted_phase, steady_phase
 from meshperf.experiment.plan import Plan, RoundPlan, make_plan
 from meshperf.experiment.rounds import RoundTask, run_round
+from meshperf.load.generators import require_fit
+from meshperf.load.plan import SessionPlan, Target
 from meshperf.load.recording import Progress
+from meshperf.load.targets import requested
 from meshperf.spec.experiment import Experiment
+from meshperf.spec.generators import OWN
 from meshperf.spec.records import RunResult, Validity, ValidityState
 from meshperf.telemetry import INVALIDATING, shown
 
@@ -54,11 +59,28 @@ def execute(
             guards kept invalidating rounds until none was left to try (MP4002).
         DeploymentError, PrerequisiteError, StorageError: as their layers say; finished rounds are kept.
     """
+    _require_generators(experiment)
     experiment = with_kept_templates(experiment, bundle.path)
     plan = make_plan(experiment)
     loop = _Loop(experiment=experiment, bundle=bundle, plan=plan, state_dir=state_dir, listener=listener, pilot=pilot)
     loop.run()
     return tuple(bundle.runs())
+
+
+def _require_generators(experiment: Experiment) -> None:
+    """Refuse what another load generator cannot do, and one that is missing, before anything is deployed.
+
+    Raises:
+        UsageError: MP1007. PrerequisiteError: MP3006.
+    """
+    for point in experiment.load:
+        if point.generator != OWN:
+            # Any address does: what can be said of a target without it is looked at, the rest when it is there.
+            target = requested(Target(name="workload", address="127.0.0.1:1", host="workload"), point, name="workload")
+            phases = [counted_phase(point, 0, point.duration_s, seed=0, label="0")]
+            if point.warmup_s:
+                phases.append(steady_phase(point, 0, point.warmup_s, seed=0, label="0"))
+            require_fit(point.generator, SessionPlan(targets=(target,)), phases)
 
 
 @dataclass(kw_only=True)

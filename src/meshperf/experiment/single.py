@@ -19,13 +19,15 @@ from meshperf.experiment.assembly import (
     worker_wait,
 )
 from meshperf.experiment.conditions import load_facts
+from meshperf.experiment.external import external_warnings
 from meshperf.experiment.measured_fields import measured_fields
 from meshperf.experiment.offered import counted_phase, mean_rate, steady_phase
-from meshperf.load.native import NativeSession
+from meshperf.load.generators import open_session, require_fit
 from meshperf.load.plan import Arrivals, Phase, ReceiveClock, SessionPlan, Target, WaitMode
 from meshperf.load.recording import PhaseRecording, Progress, SessionRecording
 from meshperf.load.targets import require_open_files
 from meshperf.spec.experiment import LoadPoint
+from meshperf.spec.generators import OWN
 from meshperf.spec.records import (
     Counts,
     DesignLabels,
@@ -39,7 +41,7 @@ from meshperf.spec.records import (
 )
 from meshperf.telemetry import NodeSampler, noise_guards
 
-__all__ = ["run_single"]
+__all__ = ["run_single", "single_phases"]
 
 _NOT_REACHED = "broken off before the counted stretch began"
 _BROKEN_OFF = "broken off before its end"
@@ -68,7 +70,9 @@ def run_single(
 
     Raises:
         TargetError: a target cannot be reached or does not speak the protocol.
-        UsageError: more connections than this process may have open files (MP1001).
+        PrerequisiteError: MP3006, the load generator is not installed. CaptureError: MP5203, it failed.
+        UsageError: more connections than this process may have open files (MP1001), or the load point names another
+            load generator, which cannot do what it asks for (MP1007).
     """
     targets = (target,) if isinstance(target, Target) else tuple(target)
     plan = SessionPlan(
@@ -78,11 +82,13 @@ def run_single(
         cpus=point.cpus,
         receive_clock=ReceiveClock(point.receive_clock),
     )
-    require_open_files(plan)
+    if point.generator == OWN:
+        require_open_files(plan)
     before, counted, after = _phases(point, _mix(targets, weights), seed)
     phases = (*before, *counted, *after)
+    require_fit(point.generator, plan, phases)
     node = NodeSampler(pids=())
-    with NativeSession.open(plan) as session:
+    with open_session(point.generator, plan) as session:
         node.begin()
         recording = session.run(phases, on_progress=_watched(on_progress, len(before), len(counted)))
         waited_s = worker_wait(recording)
@@ -112,6 +118,7 @@ def run_single(
                     targets=targets,
                     phases=counted,
                     receive_clock=recording.receive_clock,
+                    external=recording.external,
                 ),
                 **tls_facts(recording, 0),
             },
@@ -124,7 +131,16 @@ def run_single(
         run = replace(run, validity=Validity(state=ValidityState.INVALID, reasons=(_NOT_REACHED,)), warnings=())
     elif recording.interrupted and (len(done) < len(counted) or done[-1].interrupted or not after):
         run = _invalid(run, (_BROKEN_OFF,))
+    run = replace(run, warnings=(*run.warnings, *external_warnings(recording.external)))
     return _with_noise(run, noise), recording.interrupted
+
+
+def single_phases(
+    point: LoadPoint, targets: Sequence[Target], *, weights: Sequence[float] = (), seed: int = 1
+) -> tuple[Phase, ...]:
+    """Everything that `run_single` sends, in order."""
+    before, counted, after = _phases(point, _mix(targets, weights), seed)
+    return (*before, *counted, *after)
 
 
 def _mix(targets: Sequence[Target], weights: Sequence[float]) -> tuple[tuple[int, float], ...]:

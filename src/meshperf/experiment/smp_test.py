@@ -13,13 +13,15 @@ from random import Random
 
 from meshperf.experiment.kinds import run_kind
 from meshperf.experiment.plan import seed_of
-from meshperf.experiment.single import run_single
+from meshperf.experiment.single import run_single, single_phases
+from meshperf.load.generators import require_fit
 from meshperf.load.kinds import Shape
 from meshperf.load.plan import SessionPlan, Target
 from meshperf.load.recording import Progress
 from meshperf.load.shapes import shape_of
 from meshperf.load.targets import require_open_files, target_from_url
 from meshperf.spec.experiment import Experiment, LoadPoint
+from meshperf.spec.generators import OWN
 from meshperf.spec.records import Fact, Facts, RunResult
 
 __all__ = ["SmpTarget", "run_targets", "smp_targets"]
@@ -52,14 +54,19 @@ def smp_targets(experiment: Experiment, *, allowed: Collection[str]) -> tuple[Sm
 
     Raises:
         UsageError: a target outside loopback that was not allowed (MP1003), or a client that asks for what cannot be
-            (MP1002). TargetError: a name is unknown (MP5301). DocumentError: a file that a client names is wrong.
+            (MP1002) or that its load generator cannot do (MP1007). PrerequisiteError: MP3006, that is not installed.
+            TargetError: a name is unknown (MP5301). DocumentError: a file that a client names is wrong.
     """
     found = []
     for item in experiment.targets:
         point = experiment.load[item.load_point]
         mix = ((item.url, item.weight), *item.mix)
         targets = tuple(target_from_url(url, point, allowed=allowed) for url, _ in mix)
-        require_open_files(SessionPlan(targets=targets, workers=point.workers))
+        plan = SessionPlan(targets=targets, workers=point.workers)
+        if point.generator == OWN:
+            require_open_files(plan)
+        elif point.kind is None:
+            require_fit(point.generator, plan, single_phases(point, targets, seed=experiment.seed))
         weights = tuple(weight for _, weight in mix)
         shape = (
             None

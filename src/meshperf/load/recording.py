@@ -6,11 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from meshperf.histograms import EMPTY, Histogram
+from meshperf.spec.imported import Quantile
 from meshperf.spec.records import Counts
 
 __all__ = [
     "ConnectionFacts",
     "Datagrams",
+    "ExternalAccount",
     "PhaseRecording",
     "Progress",
     "Series",
@@ -127,6 +129,28 @@ class ConnectionFacts:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ExternalAccount:
+    """Who did the load instead of our engine, and what its figures mean."""
+
+    generator: str
+    version: str | None = None
+    """As it says."""
+    sha256: str | None = None
+    """Of its program."""
+    latency_origin: str = "unknown"
+    """`intended`, `actual` or `unknown`."""
+    loop: str = "unknown"
+    """`open`, `closed`, `scheduled-closed` or `unknown`."""
+    connection_model: str = ""
+    resolution: str = ""
+    """How the response times came about: every reply's time, buckets of the tool, quantiles of the tool."""
+    quantiles: tuple[Quantile, ...] = ()
+    """Of the last phase, with the bounds of what the tool resolved; none where every reply's time is known."""
+    notes: tuple[str, ...] = ()
+    """What it did otherwise than asked, or does not say."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SessionRecording:
     """What one call of `run` produced."""
 
@@ -143,6 +167,8 @@ class SessionRecording:
     worker_tids: tuple[int, ...] = ()
     receive_clock: str = "user"
     """`kernel` or `user`: where replies' times of arrival come from."""
+    external: ExternalAccount | None = None
+    """Of a session of another load generator."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

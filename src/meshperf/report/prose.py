@@ -44,6 +44,10 @@ ADVICE = {
     WarningKind.STEAL: "The hypervisor gave CPU time to others: measure at a quieter time or on your own machine.",
     WarningKind.PRESSURE: "Processes waited for a core: use a larger machine or a lower offered rate.",
     WarningKind.CORES_SHARED: "Measured processes share cores: read the figures as the cost on a machine this small.",
+    WarningKind.OTHER_GENERATOR: "Compare these figures only with others of the same generator and version.",
+    WarningKind.OMISSION: "Read throughput from this run, and no tail; meshperf's own engine times from when each "
+    "request was due.",
+    WarningKind.COARSE_TIMES: "Believe a difference only where it is larger than the bounds of the quantile.",
     WarningKind.FEW_ROUNDS: "Ask for more rounds; six are the fewest that usually decide.",
     WarningKind.POOLED_TAIL: "Measure longer, or at a higher rate, until a round holds 10 000 requests per arm.",
     WarningKind.NOISE_FLOOR: "Do not act on this difference: two copies of the same arm differ as much here.",

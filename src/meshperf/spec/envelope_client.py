@@ -13,6 +13,7 @@ from meshperf.spec.envelope_request import client_body, client_headers, client_m
 from meshperf.spec.envelope_security import client_grpc, client_tls
 from meshperf.spec.envelope_values import EnvelopeReading, Fields
 from meshperf.spec.experiment_load import LoadPoint
+from meshperf.spec.generators import GENERATORS, OWN
 from meshperf.spec.load_files import DEFAULT_MESSAGE, message_of, read_trace
 from meshperf.spec.load_rules import HTTP_PROTOCOLS, contradictions
 from meshperf.spec.quantities import FASTEST_RPS, show
@@ -122,7 +123,11 @@ def read_client(
         cpus=_placement(reading, client),
         kind=course.kind,
         kind_options=options.kind,
+        generator=generator.lower() if generator.lower() in GENERATORS else OWN,
     )
+    if point.kind is not None and point.generator != OWN:
+        message = f"a test kind steers the rate, which the load generator {point.generator} cannot"
+        reading.bad("MP2107", message, client.at("load_generator"), "leave it out, or write `meshperf`")
     _refuse_contradictions(reading, client, point, options, layer4, body, has_rates=course.has_rates)
     _refuse_beside_urls(reading, client, point, runs)
     return point, runs
@@ -134,7 +139,9 @@ def _generator(reading: EnvelopeReading, client: Fields, index: int) -> str:
         reading.bad("MP2107", message, client.at("internal"), "write `internal: false` to load the URLs from here")
     generator = reading.text(client.get("load_generator"), client.at("load_generator"))
     version = reading.text(client.get("generator_version"), client.at("generator_version"))
-    if generator and generator.lower() != "meshperf":
+    if generator.lower() in GENERATORS[1:]:
+        reading.notes.append(f"client {index} is loaded by {generator.lower()}, as it asks")
+    elif generator and generator.lower() != OWN:
         reading.notes.append(f"client {index} asks for the load generator {generator}; meshperf's own is used")
     elif version and version != __version__:
         reading.notes.append(f"client {index} asks for meshperf {version}; this is {__version__}")

@@ -13,6 +13,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from meshperf.spec.generators import GENERATORS, OWN
 from meshperf.spec.load_files import MOST_TIMES
 from meshperf.spec.load_rules import ARRIVALS, FRAMING_HEADERS, PROTOCOLS
 from meshperf.spec.quantities import (
@@ -218,7 +219,9 @@ class LoadPointModel(Model):
     timeout: Annotated[float, duration_between(1e-3, 3600.0, "`timeout`")] = Field(
         10.0, description="Patience with one request."
     )
-    generator: Text = Field("meshperf", description="The load generator.")
+    generator: Annotated[str, word("load generator", GENERATORS)] = Field(
+        OWN, description="Who does the load; another generator than meshperf's own needs `design: continuous`."
+    )
     receive_clock: Annotated[str, word("receive clock", ("auto", "kernel", "user"))] = Field(
         "auto", description="When a reply counts as received."
     )

@@ -12,6 +12,7 @@ from typing import Any
 from meshperf.errors import DocumentError
 from meshperf.spec.document import Document, escape
 from meshperf.spec.experiment_load_rules import load_point_problems, load_points
+from meshperf.spec.generators import GENERATORS
 from meshperf.spec.quantities import words_hint
 from meshperf.units import parse_duration, parse_fraction
 
@@ -51,15 +52,17 @@ def _arms(data: Mapping[str, Any]) -> dict[str, Any]:
 def _generator_rules(document: Document, data: Mapping[str, Any]) -> Iterator[DocumentError]:
     for pointer, point in load_points(data):
         generator = point.get("generator", "meshperf")
-        if generator == "meshperf" or not isinstance(generator, str):
+        if generator not in GENERATORS[1:]:  # our own; what is none is told by the model
             continue
         if data.get("design", "interleaved") != "continuous":
             message = f"the load generator `{generator}` cannot interleave slices"
             hint = "write `design: continuous`, or leave `generator` out"
             yield document.error("MP2107", message, f"{pointer}/generator", hint=hint)
-        message = f"the load generator `{generator}` is not available yet"
-        hint = "leave `generator` out to use meshperf's own"
-        yield document.error("MP2107", message, f"{pointer}/generator", hint=hint)
+        arrivals = point.get("arrivals", "poisson")
+        if arrivals in ("poisson", "trace"):
+            message = f"the load generator `{generator}` cannot send {arrivals} arrivals"
+            place = f"{pointer}/arrivals" if "arrivals" in point else f"{pointer}/generator"
+            yield document.error("MP2107", message, place, hint="write `arrivals: constant` or `arrivals: closed`")
 
 
 def _slice_rules(document: Document, data: Mapping[str, Any]) -> Iterator[DocumentError]:

@@ -26,6 +26,7 @@ __all__ = [
     "GeneratorHealth",
     "GuardReading",
     "NoiseReading",
+    "QuantileBounds",
     "RunResult",
     "RunSeries",
     "SliceRecord",
@@ -182,6 +183,9 @@ class WarningKind(StrEnum):
     WORKERS_WAITED = "workers-waited"
     ARRIVALS_UNEVEN = "arrivals-uneven"
     CENSORED = "censored"
+    OTHER_GENERATOR = "other-generator"
+    OMISSION = "coordinated-omission"
+    COARSE_TIMES = "coarse-times"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -241,6 +245,16 @@ class ComponentUsage:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class QuantileBounds:
+    """A quantile of the response times as another tool gave it [s], and the bounds between which the true one lies."""
+
+    q: float
+    value_s: float
+    low_s: float
+    high_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class GeneratorHealth:
     """How truthful the load generator was. Shares are of wall time times workers, in [0, 1]; times in seconds."""
 
@@ -265,6 +279,12 @@ class GeneratorHealth:
     dispersion_1ms: float | None = None
     """Index of dispersion (variance by mean) of the requests sent in windows of 1 ms: 1 for a Poisson process."""
     dispersion_10ms: float | None = None
+    loop: str = ""
+    """`open`, `closed` or `scheduled-closed`, of another load generator; empty for our own, whose facts say it."""
+    resolution: str = ""
+    """How another load generator's response times came about; empty for our own, which are exact."""
+    bounds: tuple[QuantileBounds, ...] = ()
+    """Of another load generator that resolves less than the histogram: where its quantiles really lie."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

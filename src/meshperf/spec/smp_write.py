@@ -8,12 +8,12 @@ one file tell the whole of a run. Names are those of proto/extended, so protobuf
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from meshperf.histograms import HIGHEST_S, Histogram
 from meshperf.spec.record_codec import to_plain
-from meshperf.spec.records import Facts, RunResult, ValidityState
+from meshperf.spec.records import Facts, QuantileBounds, RunResult, ValidityState
 from meshperf.spec.smp_enums import CLIENT_PROTOCOLS, MESH_TYPES
 
 __all__ = ["DISTRIBUTIONS", "FORMAT", "SMP_VERSION", "result_to_document"]
@@ -24,6 +24,7 @@ SMP_VERSION = "v0.6.1"
 DISTRIBUTIONS = ("service", "lead_in", "failed", "censored", "connect", "handshake")
 """Histograms of a run that stand under `<name>_distribution`."""
 PERCENTILES = (50.0, 75.0, 90.0, 95.0, 99.0, 99.9)
+_ORIGINS = {"actual send": "ACTUAL_SEND"}
 _HTTP_VERSIONS = {"http1.0": "1.0", "http1": "1.1", "http2": "2", "grpc": "2"}
 
 
@@ -95,8 +96,8 @@ def _measured(run: RunResult) -> dict[str, Any]:
         "requested_qps": run.offered_rps,
         "bytes": {"in": counts.bytes_in, "out": counts.bytes_out},
         "latency_distribution": _distribution(run.response),
-        "percentiles": _percentiles(run.response),
-        "latency_origin": "INTENDED_SEND",
+        "percentiles": _bounds(run.generator.bounds) or _percentiles(run.response),
+        "latency_origin": _ORIGINS.get(known(run.facts, "load.latency_origin"), "INTENDED_SEND"),
         "latency_end": "LAST_BYTE",
         "resources": run.resources,
         "generator_health": run.generator,
@@ -180,6 +181,11 @@ def _distribution(response: Histogram) -> dict[str, Any] | None:
         "buckets": response,
         "hdr_v2": response.to_hdr_v2(),
     }
+
+
+def _bounds(bounds: Sequence[QuantileBounds]) -> list[dict[str, float]]:
+    """Those of another load generator: the histogram made of them would claim bounds that nobody knows."""
+    return [{"p": one.q * 100, "value_s": one.value_s, "low_s": one.low_s, "high_s": one.high_s} for one in bounds]
 
 
 def _percentiles(response: Histogram) -> list[dict[str, float]]:

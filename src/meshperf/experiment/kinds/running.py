@@ -34,6 +34,7 @@ from meshperf.load.plan import Arrivals, ReceiveClock, SessionPlan, Target, Wait
 from meshperf.load.recording import Progress
 from meshperf.load.targets import require_open_files
 from meshperf.spec.experiment import LoadPoint, Objective
+from meshperf.spec.generators import OWN
 from meshperf.spec.kinds import StepOutcome
 from meshperf.spec.records import Facts, RunResult
 from meshperf.telemetry import NodeSampler
@@ -84,8 +85,15 @@ def run_kind(
     Raises:
         TargetError: the target cannot be reached or does not speak the protocol.
         UsageError: MP1001, more connections than this process may have open files, or more requests than one
-            stretch of changing load may have; MP1002, the load point is a closed loop, or names a trace.
+            stretch of changing load may have; MP1002, the load point is a closed loop, names a trace, or another load
+            generator.
     """
+    if point.generator != OWN:
+        raise UsageError(
+            "MP1002",
+            f"a {shape.kind} test steers the rate, which the load generator {point.generator} cannot",
+            hint="leave the generator out to use meshperf's own",
+        )
     arrivals = Arrivals(point.arrivals)
     if arrivals not in (Arrivals.CONSTANT, Arrivals.POISSON):
         raise UsageError(
