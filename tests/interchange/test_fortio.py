@@ -98,6 +98,17 @@ def test_a_duration_in_seconds_is_detected_and_said() -> None:
     assert NoteKind.UNIT_DETECTED in kinds(record)
 
 
+def test_latencies_longer_than_the_run_are_suspected_of_another_unit() -> None:
+    (record,) = records(changed("fortio-http.json", lambda data: data["DurationHistogram"].update(Avg=2.0)))
+    assert NoteKind.UNIT_SUSPECT in kinds(record)
+    assert NoteKind.UNIT_SUSPECT not in kinds(one("fortio-http.json"))
+
+
+def test_times_at_the_end_of_the_calendar_are_no_trouble() -> None:
+    (record,) = records(changed("fortio-http.json", lambda data: data.update(StartTime="9999-12-31T23:59:59Z")))
+    assert record.end_time is None
+
+
 def test_all_requests_failed_is_never_a_fast_run() -> None:
     (record,) = records(changed("fortio-http.json", lambda data: data.update(RetCodes={"-1": 1000})))
     assert (record.ok, record.errors, record.achieved_rps) == (0, 1000, 0.0)

@@ -51,6 +51,11 @@ def test_the_fortio_form_knows_no_errors() -> None:
     assert NoteKind.ERRORS_UNKNOWN in kinds(record)
 
 
+def test_a_rate_beyond_all_counts_leaves_the_requests_unknown() -> None:
+    (record,) = records(changed("nighthawk-fortio.json", lambda data: data.update(ActualQPS=1e308)))
+    assert (record.requests, record.ok, record.achieved_rps) == (None, 990, 99.0)
+
+
 def test_a_version_that_a_build_did_not_fill_in_is_unknown() -> None:
     text = sample("nighthawk.yaml").replace(b"major_number: 0", b"major_number: @version_major@")
     (record,) = records(text.replace(b"minor_number: 5", b"minor_number: @a@").replace(b"patch: 1", b"patch: @b@"))

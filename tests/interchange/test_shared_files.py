@@ -189,6 +189,12 @@ def test_wrk2_says_that_its_calibration_is_not_among_the_latencies() -> None:
     assert sum(bucket.count for bucket in record.buckets) == 1480
 
 
+def test_latencies_that_wrk_made_up_for_stalls_are_said() -> None:
+    (record,) = read_file(SHARED / "generators/wrk/latency.txt")
+    note = next(note for note in record.notes if note.kind is NoteKind.OMISSION)
+    assert note.figures["spent_s"] > 10 * note.figures["had_s"]
+
+
 def test_a_result_of_nighthawk_with_latencies_but_no_success_is_no_success() -> None:
     (record,) = read_file(SHARED / "generators/nighthawk/getnighthawk.json")
     assert (record.ok, record.errors) == (None, None)
@@ -199,6 +205,7 @@ def test_a_test_file_of_smp_is_no_result() -> None:
     with pytest.raises(DocumentError) as caught:
         list(read_file(SHARED / "smp/profile-load-test.yaml"))
     assert caught.value.code == "MP2401"
+    assert "meshperf run" in (caught.value.hint or "")
 
 
 def test_several_files_come_in_their_order() -> None:

@@ -9,6 +9,8 @@ from __future__ import annotations
 from meshperf.errors import DocumentError, Location
 from meshperf.interchange.format import Incoming, Reader
 from meshperf.interchange.registry import forms, readers
+from meshperf.interchange.sniffing import keys_at
+from meshperf.interchange.text import head_text
 
 __all__ = ["LEAST", "detect"]
 
@@ -40,9 +42,11 @@ def detect(incoming: Incoming) -> Reader:
     claims = [claim for claim in claims if claim[0] >= LEAST]
     if not claims:
         kind = "text" if b"\x00" not in incoming.head else "no text"
-        known = ", ".join(sorted(one.name for one in forms()))
+        hint = f"name it with --from: {', '.join(sorted(one.name for one in forms()))}"
+        if "test" in keys_at(incoming) and "endpoint_urls" in head_text(incoming):
+            hint = "it looks like an SMP test, which is no result: give it to `meshperf run`"
         message = f"the form of the file is not recognised (it is {kind})"
-        raise DocumentError("MP2401", message, location=place, hint=f"name it with --from: {known}")
+        raise DocumentError("MP2401", message, location=place, hint=hint)
     best = claims[0]
     for sure, _, other in claims[1:]:
         if best[0] - sure < _APART:

@@ -8,11 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import timedelta
 
 from meshperf.interchange.extras import rest_of, shown_label
-from meshperf.interchange.fortio_histogram import duration_histogram
-from meshperf.interchange.json_value import Value
+from meshperf.interchange.fortio_histogram import DurationHistogram, duration_histogram
+from meshperf.interchange.json_value import Value, later
 from meshperf.spec.imported import Imported, ImportNote, LatencyOf, LatencyOrigin, LoopModel, NoteKind, Source
 from meshperf.spec.redaction import shown_url
 from meshperf.units import parse_duration
@@ -44,6 +43,7 @@ _TAKEN = frozenset(
 )
 _OK_WORDS = frozenset({"ok", "serving"})
 _AGREE = 0.02
+_BEYOND = 1.5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,7 +85,7 @@ def run_of(value: Value, source: Source) -> Imported:
         source=source,
         name=_label(value),
         start_time=begin,
-        end_time=begin + timedelta(seconds=duration) if begin is not None and duration and duration < 1e8 else None,
+        end_time=later(begin, duration),
         duration_s=duration,
         planned_duration_s=planned_duration(value),
         protocol=protocol,
@@ -116,7 +116,13 @@ def run_of(value: Value, source: Source) -> Imported:
         max_s=histogram.max_s,
         quantiles=histogram.quantiles,
         buckets=histogram.buckets,
-        notes=(*histogram.notes, *notes, *unit_notes, *_rate_notes(histogram.count, duration, actual_rps)),
+        notes=(
+            *histogram.notes,
+            *notes,
+            *unit_notes,
+            *_rate_notes(histogram.count, duration, actual_rps),
+            *_time_notes(histogram, _connections(value), _streams(value), protocol, duration),
+        ),
         extra=extra,
     )
 
@@ -205,6 +211,22 @@ def _rate_notes(count: int, duration: float | None, rate: float | None) -> Itera
     if duration and rate is not None and abs(rate * duration - count) > max(_AGREE * count, 1.0):
         text = f"{rate:g} requests/s over {duration:g} s are not the {count} requests"
         yield ImportNote(kind=NoteKind.INCONSISTENT, text=text)
+
+
+def _time_notes(
+    histogram: DurationHistogram,
+    connections: int | None,
+    streams: int | None,
+    protocol: str | None,
+    duration: float | None,
+) -> Iterator[ImportNote]:
+    """A connection waits for one reply at a time, so all latencies together are no longer than the run."""
+    if not connections or not duration or histogram.mean_s is None or protocol == "http2":
+        return
+    spent, had = histogram.mean_s * histogram.count, connections * (streams or 1) * duration
+    if spent > _BEYOND * had:
+        text = f"the latencies add up to {spent:g} s and the connections had {had:g} s: they may be in a smaller unit"
+        yield ImportNote(kind=NoteKind.UNIT_SUSPECT, text=text, figures={"spent_s": spent, "had_s": had})
 
 
 def _protocol(value: Value, kind: str) -> str | None:

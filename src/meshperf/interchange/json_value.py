@@ -10,13 +10,13 @@ import math
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from meshperf.errors import DocumentError
 from meshperf.spec.document import Document, escape
 
-__all__ = ["Value", "moment"]
+__all__ = ["Value", "later", "moment"]
 
 _COUNT = re.compile(r"-?[0-9]{1,18}")
 _NUMBER = re.compile(r"-?[0-9]{1,30}(\.[0-9]{1,30})?([eE][-+]?[0-9]{1,3})?")
@@ -33,6 +33,16 @@ def moment(text: str) -> datetime | None:
     try:
         return datetime.fromisoformat(f"{found[1]}T{found[2]}{(found[3] or '')[:7]}{offset}").astimezone(UTC)
     except (ValueError, OverflowError):
+        return None
+
+
+def later(begin: datetime | None, seconds: float | None) -> datetime | None:
+    """The end of what took `seconds` from `begin` on; None where either is unknown or no calendar has it."""
+    if begin is None or not seconds:
+        return None
+    try:
+        return begin + timedelta(seconds=seconds)
+    except OverflowError:
         return None
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterator
 from dataclasses import replace
@@ -20,6 +21,7 @@ from meshperf.spec.imported import Imported, ImportNote, LatencyOf, LoopModel, N
 __all__ = ["READERS", "as_nighthawk"]
 
 _TEXT_COUNT = re.compile(r'"Count"\s*:\s*"\d')
+_MOST = 1e18
 _TEMPLATE = re.compile(r"^([ ]*[a-z_]+:) @[a-z_]+@[ ]*$", re.MULTILINE)
 _STATISTICS = re.compile(r'^\s*"?statistics"?\s*:|"statistics"\s*:', re.MULTILINE)
 
@@ -94,7 +96,8 @@ def as_nighthawk(record: Imported, run: Value) -> Imported:
     """fortio's reading, without what this form does not say, and with what it says otherwise."""
     histogram = duration_histogram(run.need("DurationHistogram"), hdr_digits=DIGITS)
     rate, duration = run.get("ActualQPS"), record.duration_s
-    requests = round(rate.number() * duration) if rate is not None and duration else None
+    counted = rate.number() * duration if rate is not None and duration else math.inf
+    requests = round(counted) if counted < _MOST else None
     notes = [note for note in record.notes if note.kind is not NoteKind.INCONSISTENT]
     if requests is not None and requests != histogram.count:
         text = f"{requests} requests by rate and duration, {histogram.count} of them among the latencies"

@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from datetime import timedelta
 
-from meshperf.interchange.json_value import Value
+from meshperf.interchange.json_value import Value, later
 from meshperf.interchange.quantiles import bounded, completed, hdr_bounds
 from meshperf.spec.imported import (
     Bucket,
@@ -70,7 +69,7 @@ def record_of(result: Value, options: Value, source: Source, *, workers: int) ->
         source=source,
         name=result.need("name").text(),
         start_time=start,
-        end_time=start + timedelta(seconds=duration) if start is not None and duration and duration < 1e8 else None,
+        end_time=later(start, duration),
         duration_s=duration,
         planned_duration_s=_seconds(options.get("duration")),
         protocol=_protocol(options),

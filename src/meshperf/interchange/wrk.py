@@ -11,10 +11,11 @@ from meshperf.interchange.quantiles import bounded, in_order
 from meshperf.interchange.text import head_text, lines_of
 from meshperf.interchange.wrk2 import is_wrk2
 from meshperf.interchange.wrk_output import BEGIN, Run, imported, runs_of
-from meshperf.spec.imported import Imported, LatencyOrigin, LoopModel, Quantile, Source
+from meshperf.spec.imported import Imported, ImportNote, LatencyOrigin, LoopModel, NoteKind, Quantile, Source
 
 __all__ = ["READERS"]
 
+_BEYOND = 1.5
 _TICK_S = 1e-6
 """wrk cuts a latency off to whole microseconds, so the truth is up to one above."""
 
@@ -45,8 +46,12 @@ class _Wrk:
             if "Recorded" in run.quantiles:
                 raise run.lines[0].contradicts("this run is of wrk2, the file's others are of wrk")
             record = imported(run, source, origin=LatencyOrigin.ACTUAL, loop=LoopModel.CLOSED, arrivals="closed")
-            count = None if record.timeouts else run.replies
-            yield replace(record, quantiles=_quantiles(run), latency_count=count)
+            yield replace(
+                record,
+                quantiles=_quantiles(run),
+                latency_count=None if record.timeouts else run.replies,
+                notes=(*record.notes, *_made_up(record, run.replies or 0)),
+            )
 
 
 def _quantiles(run: Run) -> tuple[Quantile, ...]:
@@ -55,6 +60,18 @@ def _quantiles(run: Run) -> tuple[Quantile, ...]:
         for _, q, printed in run.quantiles.get("", [])
         if 0 < q < 1
     )
+
+
+def _made_up(record: Imported, replies: int) -> Iterator[ImportNote]:
+    """Connections that wait for one reply at a time cannot have waited longer than the run; wrk's made-up ones can."""
+    spent = (record.mean_s or 0.0) * replies
+    had = (record.connections or 0) * (record.duration_s or 0.0)
+    if had and spent > _BEYOND * had:
+        text = (
+            f"the latencies add up to {spent:.4g} s and the connections had {had:.4g} s: wrk made up latencies for "
+            "what stalls kept from being sent"
+        )
+        yield ImportNote(kind=NoteKind.OMISSION, text=text, figures={"spent_s": spent, "had_s": had})
 
 
 READERS: tuple[Reader, ...] = (_Wrk(),)
