@@ -39,23 +39,11 @@ __all__ = ["READERS"]
 
 _NS = 1e-9
 _TEXT = re.compile(r"^  Count:\s*[0-9]+\s*$", re.MULTILINE)
-_TAKEN = frozenset(
-    (
-        "name",
-        "date",
-        "count",
-        "total",
-        "average",
-        "fastest",
-        "slowest",
-        "rps",
-        "errorDistribution",
-        "statusCodeDistribution",
-        "latencyDistribution",
-        "histogram",
-        "details",
-    )
-)
+_TAKEN = frozenset((
+    "name", "date", "count", "total", "average", "fastest",
+    "slowest", "rps", "errorDistribution", "statusCodeDistribution", "latencyDistribution", "histogram",
+    "details",
+))  # fmt: skip
 
 
 class _Json:

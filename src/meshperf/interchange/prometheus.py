@@ -41,23 +41,11 @@ _SECONDS = re.compile(r"seconds(_total)?$")
 _MILLIS = re.compile(r"(milliseconds|_ms|envoy_\w*_(rq|upstream|downstream|cx)\w*_(time|length_ms))$")
 _MICROS = re.compile(r"microseconds$")
 _REQUESTS = re.compile(r"request|response|_rq_|http|grpc|rpc|handling|upstream|downstream")
-_OUTCOMES = frozenset(
-    (
-        "code",
-        "status",
-        "status_code",
-        "statuscode",
-        "http_status",
-        "response_code",
-        "http_response_status_code",
-        "grpc_status",
-        "grpc_code",
-        "grpc_response_status",
-        "classification",
-        "response_flags",
-        "success",
-    )
-)
+_OUTCOMES = frozenset((
+    "code", "status", "status_code", "statuscode", "http_status", "response_code",
+    "http_response_status_code", "grpc_status", "grpc_code", "grpc_response_status", "classification", "response_flags",
+    "success",
+))  # fmt: skip
 
 
 @dataclass(slots=True)

@@ -31,21 +31,10 @@ _ORIGIN = "actual: when a worker takes the tick"
 _LOOP = "open, with as many workers as it takes"
 _DIGEST = "a t-digest: between the percentiles of the output that its centroids span, minimum and maximum"
 _PERCENTILE = re.compile(r"([0-9]{1,2}(?:\.[0-9]{1,6})?)(?:st|nd|rd|th)")
-_TAKEN = frozenset(
-    (
-        "latencies",
-        "bytes_in",
-        "bytes_out",
-        "earliest",
-        "latest",
-        "end",
-        "requests",
-        "rate",
-        "throughput",
-        "success",
-        "status_codes",
-    )
-)
+_TAKEN = frozenset((
+    "latencies", "bytes_in", "bytes_out", "earliest", "latest", "end",
+    "requests", "rate", "throughput", "success", "status_codes",
+))  # fmt: skip
 _ROW = re.compile(r"(Requests|Duration|Latencies|Bytes In|Bytes Out|Success|Status Codes)\s+\[([^\]]*)\]\s*(.*)")
 _HDR_HEAD = re.compile(r"\s*Value\(ms\)\s+Percentile\s+TotalCount\s+1/\(1-Percentile\)\s*")
 _RATIO = 1e-4

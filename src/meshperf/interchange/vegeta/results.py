@@ -61,8 +61,9 @@ class _Lines:
                 if not line.strip():
                     continue
                 result = _parsed(line, incoming, number)
-                time, latency, code = moment(str(result.get("timestamp"))), result.get("latency"), result.get("code")
-                if time is None or not _is_count(latency) or not _is_count(code):
+                time = moment(str(result.get("timestamp")))
+                latency, code = _count(result, "latency"), _count(result, "code")
+                if time is None or latency is None or code is None:
                     raise _wrong(incoming, "MP2402", "`timestamp`, `latency` or `code` is missing or wrong", number)
                 if latency > _MOST_NS:
                     raise _wrong(incoming, "MP2403", f"a latency of {latency / 1e9:g} s cannot be", number)
@@ -80,11 +81,10 @@ class _Lines:
                 for name, words in (("url", urls), ("method", methods)):
                     if isinstance(result.get(name), str) and len(words) < 2:
                         words.add(result[name])
-                for name in ("bytes_in", "bytes_out"):
-                    if result.get(name) is not None and not _is_count(result[name]):
-                        raise _wrong(incoming, "MP2402", f"`{name}` must be a whole number", number)
-                bytes_in += result.get("bytes_in") or 0
-                bytes_out += result.get("bytes_out") or 0
+                sizes = [_count(result, name, absent=0) for name in ("bytes_in", "bytes_out")]
+                if sizes[0] is None or sizes[1] is None:
+                    raise _wrong(incoming, "MP2402", "`bytes_in` and `bytes_out` must be whole numbers", number)
+                bytes_in, bytes_out = bytes_in + sizes[0], bytes_out + sizes[1]
         if first is None or last is None or end is None:
             raise DocumentError("MP2402", "there is no result in the file", location=Location(path=incoming.path))
         requests, duration = tally.ok + tally.errors, (end - first) / timedelta(seconds=1)
@@ -130,8 +130,10 @@ def _parsed(line: bytes, incoming: Incoming, number: int) -> dict[str, Any]:
     return result
 
 
-def _is_count(value: object) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= 10**18
+def _count(result: dict[str, Any], name: str, absent: int | None = None) -> int | None:
+    """A whole number that is not negative; None for anything else."""
+    value = result.get(name, absent)
+    return value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= 10**18 else None
 
 
 def _wrong(incoming: Incoming, code: str, what: str, line: int) -> DocumentError:
