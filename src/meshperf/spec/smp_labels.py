@@ -26,7 +26,7 @@ from meshperf.spec.smp_normal import Problem
 
 __all__ = [
     "EXTENSIONS", "KIND", "MESH", "PRESENT", "carrying_labels", "divide", "hide_meshes", "is_standard", "labels_of",
-    "put_back", "set_labels", "show_meshes", "zeros",
+    "put_back", "set_labels", "show_meshes", "zero_of", "zeros",
 ]  # fmt: skip
 
 EXTENSIONS = "smp.ext/v1"
@@ -150,11 +150,12 @@ def _zeros(data: Mapping[str, Any], table: Descriptor, pointer: str, found: list
                 _zeros(each, inner, f"{place}/{at}", found)
         elif inner is not None:
             _zeros(value, inner, place, found)
-        elif not one.has_presence and not one.is_repeated and value == _zero(one):
+        elif not one.has_presence and not one.is_repeated and value == zero_of(one):
             found.append(place)
 
 
-def _zero(one: FieldDescriptor) -> Any:
+def zero_of(one: FieldDescriptor) -> Any:
+    """What protobuf takes a field for that is not there."""
     if one.enum_type is not None:
         return one.enum_type.values_by_number[0].name
     return _ZEROS[one.cpp_type]
@@ -234,18 +235,20 @@ def _drop_labels(kind: Kind, data: dict[str, Any]) -> None:
         holder.pop("labels", None)
 
 
-def _put_all(kind: Kind, data: dict[str, Any], name: str, text: Any, wanted: type) -> str | None:
+def _put_all(kind: Kind, data: dict[str, Any], name: str, text: Any, wanted: type[Any]) -> str | None:
     """Why a label's content cannot be put back; None where it was."""
     try:
-        carried = parse_json(text, None)
+        carried: Any = parse_json(text, None)
     except DocumentError as error:
         return f"`{name}` is {error.message}"
-    pointers = list(carried) if isinstance(carried, wanted) and isinstance(carried, dict | list) else [None]
-    if not all(isinstance(one, str) and one[:1] == "/" for one in pointers):
+    fits = isinstance(carried, wanted) and all(isinstance(one, str) and one[:1] == "/" for one in carried)
+    pointers: list[str] = list(carried) if fits else []
+    if not fits:
         return f"`{name}` must hold JSON pointers{' and their values' if wanted is dict else ''}"
     for pointer in pointers:
-        value = carried[pointer] if isinstance(carried, dict) else _zero_at(kind, pointer)
-        if value is None or not _put(data, pointer, value, new=isinstance(carried, list)):
+        holds_values = isinstance(carried, dict)
+        value = carried[pointer] if holds_values else _zero_at(kind, pointer)
+        if (value is None and not holds_values) or not _put(data, pointer, value, new=not holds_values):
             return f"`{name}` speaks of {pointer[:80]}, which this document does not have"
     return None
 
@@ -266,7 +269,7 @@ def _zero_at(kind: Kind, pointer: str) -> Any:
         if one is None:
             return None
         if not way:
-            return None if one.message_type is not None or one.is_repeated else _zero(one)
+            return None if one.message_type is not None or one.is_repeated else zero_of(one)
         table = one.message_type
         if table is not None and table.GetOptions().map_entry:
             table = table.fields_by_name["value"].message_type

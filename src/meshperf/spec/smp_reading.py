@@ -17,8 +17,8 @@ from meshperf.spec.imported import NoteKind
 from meshperf.spec.reader import parse_document
 from meshperf.spec.smp_document import Dialect, Generation, Kind, SmpDocument, SmpNote
 from meshperf.spec.smp_generations import Modern, modern
-from meshperf.spec.smp_labels import EXTENSIONS, labels_of, put_back, show_meshes
-from meshperf.spec.smp_messages import kind_of, table_of
+from meshperf.spec.smp_labels import EXTENSIONS, KIND, labels_of, put_back, show_meshes
+from meshperf.spec.smp_messages import ROOTS, kind_of, table_of
 from meshperf.spec.smp_normal import Normaliser, Problem
 from meshperf.spec.smp_suspicions import settle_units, without_placeholders
 from meshperf.spec.smp_wire import from_wire, kinds_of_wire, split_delimited
@@ -138,7 +138,7 @@ def smp_from_data(
     where = place or _Place(path=None)
     moved = modern(data)
     where = _Place(path=where.path, document=where.document, prefix=where.prefix, moved=moved)
-    found = kind or kind_of(moved.data)
+    found = kind or _labelled_kind(moved.data) or kind_of(moved.data)
     if found is None:
         raise where.error(_no_kind(moved.data))
     document, prefix = where.document, where.prefix
@@ -208,6 +208,13 @@ def _dialect(kind: Kind, neutral: dict[str, Any], seen: Normaliser) -> Dialect:
     if seen.camel or seen.texts:
         return Dialect.PROTOJSON
     return Dialect.EXTENDED if (seen.extensions or seen.names) and not seen.clocks else Dialect.SMP_GO
+
+
+def _labelled_kind(data: Any) -> Kind | None:
+    """The kind that our own writer left in a label."""
+    labels = data.get("labels") if isinstance(data, dict) else None
+    label = labels.get(KIND) if isinstance(labels, dict) else None
+    return Kind(label) if isinstance(label, str) and label in {one.value for one in ROOTS} else None
 
 
 def _no_kind(data: Any) -> Problem:

@@ -13,9 +13,10 @@ from typing import Any
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
 
 from meshperf.errors import DocumentError, Location
+from meshperf.spec.document import escape
 from meshperf.spec.smp_document import Dialect, Kind, SmpDocument
-from meshperf.spec.smp_labels import KIND, carrying_labels, divide, hide_meshes, parts, set_labels, zeros
-from meshperf.spec.smp_messages import TIMESTAMP, fields_of
+from meshperf.spec.smp_labels import KIND, carrying_labels, divide, hide_meshes, parts, set_labels, zero_of, zeros
+from meshperf.spec.smp_messages import TIMESTAMP, fields_of, kind_of
 from meshperf.spec.smp_times import instant_of
 from meshperf.spec.smp_wire import kinds_of_wire, to_wire, varint, wire_carries
 
@@ -66,10 +67,13 @@ def to_plain_dialect(document: SmpDocument, dialect: Dialect) -> dict[str, Any]:
         return document.data
     kind = document.kind
     kept, rest = divide(kind, document.data)
+    present = zeros(kind, kept)
+    telling = {key: value for key, value in kept.items() if f"/{escape(key)}" not in present}
+    if kind_of(telling) is not kind:
+        set_labels(kind, kept, {KIND: kind.value})
     if dialect is Dialect.PROTOJSON:
-        set_labels(kind, kept, carrying_labels({}, zeros(kind, kept)))
+        set_labels(kind, kept, carrying_labels({}, present))
     else:
-        present = zeros(kind, kept)
         kept = hide_meshes(kind, kept)
         if dialect is Dialect.STRICT:
             set_labels(kind, kept, carrying_labels(rest, present))
@@ -88,9 +92,9 @@ def _message(data: dict[str, Any], table: Descriptor, dialect: Dialect) -> dict[
         elif one.is_repeated:
             written = [_one(item, one, dialect) for item in value]
         else:
-            written = _one(value, one, dialect)
-            if camel and inner is None and not one.has_presence and written in (0, "", "0", False, _zero_name(one)):
+            if camel and inner is None and value == zero_of(one):
                 continue
+            written = _one(value, one, dialect)
         found[one.json_name if camel else key] = written
     return found
 
@@ -111,16 +115,12 @@ def _one(value: Any, one: FieldDescriptor, dialect: Dialect) -> Any:
     return value
 
 
-def _zero_name(one: FieldDescriptor) -> str | None:
-    return None if one.enum_type is None else str(one.enum_type.values_by_number[0].name)
-
-
 def _binary(document: SmpDocument) -> bytes:
     """One message; the label of its kind only where its fields do not tell it."""
     kind = document.kind
     kept, rest = divide(kind, document.data, wire_carries)
     if kind is Kind.TEST_FILE:  # there is no message for the two: the mesh goes with the test
-        rest = {f"/{key}": value for key, value in document.data.items() if key != "test"} | {
+        rest = {f"/{escape(key)}": value for key, value in document.data.items() if key != "test"} | {
             pointer: value for pointer, value in rest.items() if pointer.startswith("/test/")
         }
         kept = {"test": kept.get("test", {})}
