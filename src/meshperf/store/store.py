@@ -17,6 +17,7 @@ from meshperf.spec.experiment import Experiment
 from meshperf.spec.records import Facts, RunResult
 from meshperf.store import tables
 from meshperf.store.connection import connect, store_errors, writing
+from meshperf.store.imported_rows import ImportedRow, imported_from_row, imported_row, unpacked
 from meshperf.store.location import default_path
 from meshperf.store.rows import ExperimentRow, RunRow, experiment_from_row, result_of, row_of, run_from_row
 from meshperf.store.schema import bring_up_to_date
@@ -118,6 +119,45 @@ class Store:
             if judged:
                 connection.execute(insert(tables.comparisons), judged)
         return identity
+
+    def save_imported(self, documents: Sequence[Mapping[str, Any]]) -> list[str]:
+        """Keep results of other tools, in one transaction. The same part of the same file replaces what was there.
+
+        Args:
+            documents: SMP documents as `spec.smp_imported.imported_to_document` writes them.
+
+        Returns:
+            The ids they are kept under, in the same order.
+
+        Raises:
+            DocumentError: MP2201, one of them is no such document.
+            StorageError: MP5404 or MP5402; nothing of it is then kept.
+        """
+        made = [imported_row(document) for document in documents]
+        rows = {str(row["imported_id"]): row for row in made}
+        table = tables.imported
+        with store_errors(self.path), writing(self._engine) as connection:
+            for identity in rows:
+                connection.execute(delete(table).where(table.c.imported_id == identity))
+            if rows:
+                connection.execute(insert(table), list(rows.values()))
+        return [str(row["imported_id"]) for row in made]
+
+    def imported(self, *, limit: int | None = None) -> list[ImportedRow]:
+        """Results of other tools, last saved first."""
+        table = tables.imported
+        columns = [table.c[name] for name in ImportedRow.__slots__]
+        query = select(*columns).order_by(table.c.saved.desc(), table.c.imported_id).limit(limit)
+        with store_errors(self.path), self._engine.connect() as connection:
+            return [imported_from_row(row) for row in connection.execute(query).mappings()]
+
+    def imported_documents(self, id_prefix: str) -> dict[str, dict[str, Any]]:
+        """The documents of all results of other tools whose id begins with `id_prefix`, by id."""
+        table = tables.imported
+        query = select(table.c.imported_id, table.c.document).order_by(table.c.imported_id)
+        query = query.where(table.c.imported_id.startswith(id_prefix, autoescape=True))
+        with store_errors(self.path), self._engine.connect() as connection:
+            return {str(identity): unpacked(document) for identity, document in connection.execute(query)}
 
     def experiments(self, *, limit: int | None = None) -> list[ExperimentRow]:
         """What is kept, last saved first."""

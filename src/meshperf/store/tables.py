@@ -22,9 +22,9 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
-__all__ = ["HEAD", "KNOWN", "METADATA", "comparisons", "experiments", "runs"]
+__all__ = ["HEAD", "KNOWN", "METADATA", "comparisons", "experiments", "imported", "runs"]
 
-KNOWN = ("0001",)
+KNOWN = ("0001", "0002")
 """Every version of the store, oldest first. Kept here so that opening a current store needs no Alembic."""
 HEAD = KNOWN[-1]
 
@@ -89,3 +89,35 @@ comparisons = Table(
     Column("document", JSON, nullable=False),
     UniqueConstraint("experiment_id", "load_point"),
 )
+
+imported = Table(
+    "imported",
+    METADATA,
+    Column("imported_id", String(100), primary_key=True),
+    Column("saved", DateTime, nullable=False, index=True),
+    Column("tool", Text, nullable=False),
+    Column("tool_version", Text),
+    Column("form", Text, nullable=False),
+    Column("file", Text),
+    Column("digest", String(64)),
+    Column("place", Text),
+    Column("name", Text),
+    Column("mesh", Text),
+    Column("start_time", DateTime),
+    Column("end_time", DateTime),
+    Column("offered_rps", Float),
+    Column("achieved_rps", Float),
+    Column("p50_s", Float),
+    Column("p90_s", Float),
+    Column("p99_s", Float),
+    Column("mean_s", Float),
+    Column("requests", Integer),
+    Column("ok", Integer),
+    Column("errors", Integer),
+    Column("completeness", Text, nullable=False),
+    Column("notes", JSON, nullable=False),
+    Column("labels", JSON, nullable=False),
+    Column("document", LargeBinary, nullable=False),
+    Column("meshperf", Text, nullable=False),
+)
+"""Results of other tools: an index of SMP documents, which hold everything."""
