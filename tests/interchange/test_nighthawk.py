@@ -51,6 +51,16 @@ def test_the_fortio_form_knows_no_errors() -> None:
     assert NoteKind.ERRORS_UNKNOWN in kinds(record)
 
 
+def test_latencies_of_a_part_of_the_requests_are_said() -> None:
+    def more(data: dict[str, Any]) -> None:
+        data["results"][2]["counters"][0]["value"] = "19"
+
+    (record,) = records(changed("nighthawk.json", more))
+    assert (record.requests, record.latency_count) == (20, 10)
+    assert NoteKind.SAMPLED in kinds(record)
+    assert NoteKind.SAMPLED not in kinds(one("nighthawk.json"))
+
+
 def test_a_rate_beyond_all_counts_leaves_the_requests_unknown() -> None:
     (record,) = records(changed("nighthawk-fortio.json", lambda data: data.update(ActualQPS=1e308)))
     assert (record.requests, record.ok, record.achieved_rps) == (None, 990, 99.0)

@@ -60,6 +60,9 @@ def record_of(result: Value, options: Value, source: Source, *, workers: int) ->
     rate = options.get("requests_per_second")
     offered = None if rate is None else rate.number() * workers
     requests = None if ok is None or errors is None else ok + errors
+    if count and requests is not None and count != requests:
+        text = f"the latencies are of {count} of {requests} requests"
+        notes = [*notes, ImportNote(kind=NoteKind.SAMPLED, text=text)]
     connections = options.get("connections")
     uri = options.get("uri")
     open_ = options.data.get("open_loop") is True
