@@ -24,11 +24,13 @@ VERBS: dict[str, tuple[str, str]] = {
     "load": ("load", "One load test against one URL."),
     "capture": ("capture", "Facts of this machine."),
     "doctor": ("doctor", "What is installed, how noisy this machine is, what it can resolve."),
+    "import": ("import_results", "Read results of other tools: SMP documents, and into the store."),
     "validate": ("validate", "Check experiment and result files."),
     "verify": ("verify", "Check a bundle's digests and derive its figures again."),
     "list": ("list_results", "Stored experiments."),
     "show": ("show", "One stored experiment or bundle, in the terminal."),
     "report": ("report", "Write the report of a stored experiment or bundle."),
+    "export": ("export", "Write results in other tools' formats."),
     "schema": ("schema", "JSON Schema of the documents."),
 }
 """Verb to module and description, in the order of the help."""

@@ -22,7 +22,7 @@ def command(reference: str, as_json: bool) -> int:
     """The verdict table of a stored experiment or of a bundle; a result document in full.
 
     ID is an id of `meshperf list`, or the beginning of one; BUNDLE is a folder or a .zip that `meshperf run` wrote;
-    RESULT is a file with what `meshperf load --json` printed.
+    RESULT is a file with what `meshperf load --json` or `meshperf import --json` printed.
 
     \b
     Examples:
@@ -31,8 +31,13 @@ def command(reference: str, as_json: bool) -> int:
       meshperf load http://127.0.0.1:8080/ --json > run.json; meshperf show run.json
       meshperf show sidecar-cost.zip --json | jq '.comparisons[0].metrics'
     """
+    from meshperf.cli.kept_imported import imported_documents
     from meshperf.cli.kept_results import find
 
+    imported = imported_documents(reference)
+    if imported:
+        click.echo(_imported(imported, as_json=as_json))
+        return 0
     kept = find(reference)
     if as_json:
         import json
@@ -49,6 +54,18 @@ def command(reference: str, as_json: bool) -> int:
     if kept.state in ("running", "interrupted"):
         click.echo(f"this bundle is {kept.state}: rounds are missing", err=True)
     return 0
+
+
+def _imported(documents: list[dict[str, Any]], *, as_json: bool) -> str:
+    """Results of other tools; as JSON their documents, one alone or a list."""
+    if as_json:
+        import json
+
+        return json.dumps(documents[0] if len(documents) == 1 else documents, indent=1, ensure_ascii=False)
+    from meshperf.cli.import_table import imported_text
+    from meshperf.spec.smp_imported import imported_from_document
+
+    return "\n\n".join(imported_text(imported_from_document(document)) for document in documents)
 
 
 def _singles(kept: KeptExperiment) -> str:

@@ -1,4 +1,4 @@
-"""Results kept: experiments with their runs and comparisons, and results of other tools, in one SQLite file of this user.
+"""Results kept: experiments, their runs and comparisons, and results of other tools; one SQLite file of this user.
 
 The store is an index and a second home; the bundle stays the evidence. It knows no bundle: what is to be kept is handed
 to it.
