@@ -22,10 +22,12 @@ headers map=6; cookies map=7; body string=8; content_type string=9; endpoint_url
 additional_options string=12"""
 TEST = "smp_version string=1; id string=2; name string=3; labels map=4; clients *@Client=5; duration string=6"
 RESULT = """smp_version string=1; id string=2; labels map=3; start_time time=4; end_time time=5;
-latencies_ms @Latency=6; actual_qps double=7; details_uri string=8; test_id string=9; mesh_config_id string=10; env_id string=11"""
+latencies_ms @Latency=6; actual_qps double=7; details_uri string=8; test_id string=9;
+mesh_config_id string=10; env_id string=11"""
 LATENCY = "min double=1; average double=2; p50 double=3; p90 double=4; p99 double=5; max double=6"
 MESH_CONFIG = """smp_version string=1; id string=2; labels map=3; mesh_policy_enabled bool=9;
-mesh_telemetry_enabled bool=10; mtls_enabled bool=11; proxy_concurrency int32=12; mesh_build string=13; proxy_build string=14; exp_group_uuid string=15;
+mesh_telemetry_enabled bool=10; mtls_enabled bool=11; proxy_concurrency int32=12; mesh_build string=13;
+proxy_build string=14; exp_group_uuid string=15;
 exp_uuid string=16; profile string=17; mesh_type @ServiceMesh=18; sidecar @Sidecar=5"""
 SIDECAR = "count int32=1; cpu_mcores int32=2; mem_mb int32=3; rps int32=4; bps int32=5"
 MESH = "type .Type=1; version string=2; labels map=3; annotations map=4"
