@@ -10,6 +10,7 @@ import socket
 import subprocess
 import sysconfig
 import threading
+import urllib.request
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -35,8 +36,16 @@ class Workload:
 
     def __init__(self, process: subprocess.Popen[str], ready: Mapping[str, Any]) -> None:
         self.process = process
+        self.ready = ready
+        """What it said when it was: the addresses of its other listeners, its process, its beginning."""
         self.address: str = ready["address"]
         self.started_monotonic_ns: int = ready["started_monotonic_ns"]
+
+    def counters(self) -> Mapping[str, Any]:
+        """What it counted since it was started with `--admin 127.0.0.1:0`."""
+        with urllib.request.urlopen(f"http://{self.ready['admin']}/counters", timeout=5) as answer:
+            counted: Mapping[str, Any] = json.load(answer)
+        return counted
 
     def target(self, **changes: object) -> Target:
         return Target(**{"name": "echo", "address": self.address, "host": "echo.example", "connections": 4, **changes})

@@ -170,6 +170,13 @@ HTTP2: dict[str, Misdeed] = {
     "gives no status": Misdeed(
         behave=saying(headers(literal(b"a", b"b"), end=True)), reason="malformed", goes_on=False
     ),
+    "ends with an interim head": Misdeed(behave=saying(headers(status(b"103"), end=True)), reason="malformed"),
+    "gives a status with a sign": Misdeed(
+        behave=saying(headers(status(b"+20"), end=True)), reason="malformed", goes_on=False
+    ),
+    "gives a status of five digits": Misdeed(
+        behave=saying(headers(status(b"65535"), end=True)), reason="malformed", goes_on=False
+    ),
     "speaks HTTP/1": Misdeed(
         behave=saying(of_the_connection(b"HTTP/1.1 400 Bad Request\r\n\r\n")), reason="malformed", goes_on=False
     ),

@@ -47,8 +47,11 @@ pub(crate) struct Connection {
     /// When the TLS handshake began.
     pub(crate) shaking_since: u64,
     pub(crate) opened_at: u64,
-    /// Replies since it was opened.
+    /// Requests, and replies, since it was opened.
+    pub(crate) begun: u64,
     pub(crate) served: u64,
+    /// How many requests at a time its slots were opened for.
+    pub(crate) room: u32,
     /// Failed attempts to open it, in a row.
     pub(crate) failures: u32,
     pub(crate) opened_before: bool,
@@ -77,7 +80,9 @@ impl Connection {
             opening_since: 0,
             shaking_since: 0,
             opened_at: 0,
+            begun: 0,
             served: 0,
+            room: 0,
             failures: 0,
             opened_before: false,
             socket: None,
@@ -90,6 +95,12 @@ impl Connection {
 
     pub(crate) fn transport(&self) -> &Transport {
         &self.transport
+    }
+
+    /// Whether the number of requests at a time is the peer's to say.
+    #[inline]
+    pub(crate) fn has_room(&self) -> bool {
+        !self.single
     }
 
     pub(crate) fn dialogue(&mut self) -> &mut dyn Dialogue {
@@ -107,6 +118,7 @@ impl Connection {
             (None, Some(length)) => Transport::datagrams(length),
             (None, None) => Transport::plain(),
         };
+        self.begun = 0;
         self.served = 0;
         self.bytes_in = 0;
         self.socket = Some(socket);
@@ -130,6 +142,7 @@ impl Connection {
     pub(crate) fn begin(&mut self, slot: u32) -> u64 {
         let before = self.transport.out.len();
         self.busy += 1;
+        self.begun += 1;
         self.dialogue
             .begin(slot - self.first_slot, &mut self.transport.out);
         if self.single {

@@ -88,8 +88,10 @@ impl Flow {
                     return None;
                 }
                 pinned.idle.pop();
-                if pool.usable(slot) {
-                    pinned.schedules[(slot - pinned.base) as usize].advance();
+                let schedule = &mut pinned.schedules[(slot - pinned.base) as usize];
+                // A slot that broke and came back is in here twice: its second turn is none.
+                if schedule.peek() == Some(due) && pool.still_usable(slot, now) {
+                    schedule.advance();
                     return Some((slot, due));
                 }
             },
@@ -128,14 +130,12 @@ impl Flow {
         }
     }
 
-    /// Whether a pooled request is due by `now` and waits for a slot.
+    /// How many pooled requests are due by `now` and wait for a slot; counted up to `most`.
     #[inline]
-    pub(crate) fn starved(&self, pool: &Pool, now: u64) -> bool {
+    pub(crate) fn waiting(&self, pool: &Pool, now: u64, most: usize) -> usize {
         match &self.source {
-            Source::Pooled(schedule) => {
-                !pool.has_idle(self.target) && schedule.peek().is_some_and(|due| due <= now)
-            }
-            Source::Pinned(_) => false,
+            Source::Pooled(schedule) if !pool.has_idle(self.target) => schedule.waiting(now, most),
+            _ => 0,
         }
     }
 
@@ -151,14 +151,15 @@ impl Flow {
         }
     }
 
-    /// Begin a closed loop in which every slot has its own requests; false where the slots are pooled.
-    pub(crate) fn fill_pinned(&mut self, moment: u64) -> bool {
+    /// Begin a closed loop in which the first `count` slots have their own requests; false where the slots are pooled.
+    pub(crate) fn fill_pinned(&mut self, moment: u64, count: usize) -> bool {
         let Source::Pinned(pinned) = &mut self.source else {
             return false;
         };
         pinned
             .schedules
             .iter_mut()
+            .take(count)
             .for_each(|schedule| schedule.follow(moment));
         true
     }

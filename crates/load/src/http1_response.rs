@@ -120,11 +120,12 @@ impl Response {
     /// The head at the start of `bytes`; returns how many of them belong to it.
     fn take_head(&mut self, bytes: &[u8]) -> Result<usize, Malformed> {
         if self.head.is_empty() {
-            if let Some(length) = self.parse_head(bytes)? {
-                return Ok(length);
-            }
-            if bytes.len() > HEAD_LIMIT {
+            let parsed = self.parse_head(bytes)?;
+            if parsed.unwrap_or(bytes.len()) > HEAD_LIMIT {
                 return Err(Malformed("the response head is longer than 64 KiB"));
+            }
+            if let Some(length) = parsed {
+                return Ok(length);
             }
             self.head.extend_from_slice(bytes);
             return Ok(bytes.len());

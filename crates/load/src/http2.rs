@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use meshperf_http2::frame::{self, LARGEST_WINDOW, code, setting};
-use meshperf_http2::grpc::MessageReader;
+use meshperf_http2::grpc::{MessageReader, parse_status};
 use meshperf_http2::hpack::{self, Decoder};
 use meshperf_http2::{ConnectionError, Event, PREFACE, ReceiveWindow, SendWindow, Settings};
 
@@ -246,8 +246,11 @@ impl Inner {
                 setting::MAX_FRAME_SIZE => self.max_frame = value,
                 setting::INITIAL_WINDOW_SIZE => {
                     for place in 0..self.streams.places() {
-                        let window = &mut self.streams.at_mut(place).window;
-                        window.change_initial(self.initial_window, value)?;
+                        let stream = self.streams.at_mut(place);
+                        // What is left of a window whose stream has ended may be so large that this would overflow it.
+                        if stream.number != 0 {
+                            stream.window.change_initial(self.initial_window, value)?;
+                        }
                     }
                     opened = value > self.initial_window;
                     self.initial_window = value;
@@ -290,8 +293,8 @@ impl Inner {
         stream.bytes_in += (frame::HEAD + block.len()) as u64;
         let follow = stream.call.as_ref().is_some_and(|call| call.follows());
         self.decoder.decode(block, &mut |name, value| match name {
-            b":status" => stream.status = decimal(value).unwrap_or(0),
-            b"grpc-status" => stream.grpc = decimal(value).or(Some(UNKNOWN)),
+            b":status" => stream.status = status(value),
+            b"grpc-status" => stream.grpc = Some(parse_status(value).map_or(UNKNOWN, u16::from)),
             b"location" if follow => stream.location = Some(value.to_vec()),
             _ => {}
         })?;
@@ -337,8 +340,11 @@ impl Inner {
                 "a body came before its head",
             ));
         }
-        if grpc && stream.messages.count(bytes).is_err() {
-            stream.spoilt = true;
+        if grpc {
+            match stream.messages.count(bytes) {
+                Ok(whole) => stream.whole = stream.whole.saturating_add(whole),
+                Err(_) => stream.spoilt = true,
+            }
         }
         if end {
             self.finish(place, out, answers);
@@ -370,7 +376,13 @@ fn ending(stream: &mut Stream, grpc: bool) -> Ending {
         grpc: grpc.then(|| stream.grpc.unwrap_or(UNKNOWN)),
         keep: true,
     };
-    if grpc && (stream.spoilt || stream.messages.finish().is_err()) {
+    // A stream that ends with an interim response has none.
+    if stream.status < 200 || (grpc && (stream.spoilt || stream.messages.finish().is_err())) {
+        return Ending::Malformed;
+    }
+    // Where the server does not stream, success is exactly one message.
+    let one_message = stream.call.as_ref().is_some_and(|call| call.one_message);
+    if one_message && reply.status == 200 && reply.grpc == Some(0) && stream.whole != 1 {
         return Ending::Malformed;
     }
     let redirect = stream.call.as_ref().and_then(|call| {
@@ -383,8 +395,14 @@ fn ending(stream: &mut Stream, grpc: bool) -> Ending {
     }
 }
 
-fn decimal(text: &[u8]) -> Option<u16> {
-    std::str::from_utf8(text).ok()?.parse().ok()
+/// Three digits, 100 or more (RFC 9110 §15); 0 for anything else.
+fn status(text: &[u8]) -> u16 {
+    match *text {
+        [a @ b'1'..=b'9', b @ b'0'..=b'9', c @ b'0'..=b'9'] => [a, b, c]
+            .iter()
+            .fold(0, |sum, digit| sum * 10 + u16::from(digit - b'0')),
+        _ => 0,
+    }
 }
 
 /// A reader of gRPC messages of any length.

@@ -3,7 +3,7 @@
 use meshperf_http2::grpc;
 use meshperf_http2::hpack::encode_header;
 
-use crate::plan::{Protocol, Target, latin1};
+use crate::plan::{GrpcKind, Protocol, Target, latin1};
 use crate::redirect::Redirect;
 
 /// Headers that speak of the connection, which HTTP/2 says in other ways (RFC 9113 §8.2.2).
@@ -18,6 +18,8 @@ const OF_THE_CONNECTION: [&str; 5] = [
 pub(crate) struct Call {
     target: Target,
     pub(crate) grpc: bool,
+    /// A gRPC call whose server answers with one message.
+    pub(crate) one_message: bool,
     pub(crate) block: Vec<u8>,
     pub(crate) body: Vec<u8>,
 }
@@ -26,8 +28,10 @@ impl Call {
     pub(crate) fn new(target: &Target) -> Self {
         let grpc = target.protocol == Protocol::Grpc;
         let body = body(target);
+        let kind = target.grpc.as_ref().map(|call| call.kind);
         Self {
             grpc,
+            one_message: matches!(kind, Some(GrpcKind::Unary | GrpcKind::ClientStream)),
             block: block(target, grpc, body.len()),
             body,
             target: target.clone(),
@@ -117,7 +121,7 @@ mod tests {
     use meshperf_http2::hpack::Decoder;
 
     use super::*;
-    use crate::plan::{GrpcCall, GrpcKind};
+    use crate::plan::GrpcCall;
 
     fn headers(call: &Call) -> Vec<String> {
         let mut found = Vec::new();

@@ -54,6 +54,13 @@ impl Idle {
         }
     }
 
+    /// Draw from another stream of random numbers.
+    pub(crate) fn reseed(&mut self, seed: u64) {
+        if let Self::Random(set) = self {
+            set.random = SplitMix::new(seed);
+        }
+    }
+
     pub(crate) fn remove(&mut self, slot: u32) {
         match self {
             Self::Fifo(list) | Self::Lifo(list) => {

@@ -23,6 +23,7 @@ mod error;
 mod flow;
 #[cfg(any(test, feature = "fuzzing"))]
 pub mod fuzzing;
+mod hand;
 mod histogram;
 mod http1;
 mod http1_response;
@@ -45,6 +46,7 @@ pub mod recording;
 mod redirect;
 mod request;
 mod schedule;
+mod sends;
 mod series;
 mod session;
 mod slots;

@@ -22,6 +22,8 @@ pub(crate) struct Part<'a> {
     /// Number of the phase in the session.
     pub(crate) number: u64,
     pub(crate) start: u64,
+    /// Times of a trace, since the window's begin [ns].
+    pub(crate) trace: &'a Arc<[u64]>,
     pub(crate) worker: u32,
     pub(crate) workers: u32,
     /// This generator's number, and how many there are.
@@ -77,21 +79,37 @@ impl Part<'_> {
         flows
     }
 
-    /// Requests under way at a time in this worker's part of a closed loop.
+    /// Requests under way at a time in this worker's part of a closed loop: as large a part of all of them as it has of
+    /// the places for them.
     pub(crate) fn in_flight(&self, flows: &[Flow], pool: &Pool) -> usize {
-        match self.phase.in_flight {
-            Some(all) => {
-                let (generator, generators) = self.generator;
-                share(share(all, generator, generators), self.worker, self.workers) as usize
-            }
-            None => {
-                let places = |flow: &Flow| {
-                    let places = pool.endpoints[flow.target].places as usize;
-                    pool.own_connections(flow.target) * places
-                };
-                flows.iter().map(places).max().unwrap_or(0)
-            }
-        }
+        let places = |endpoint: &Endpoint, workers: u32| -> u64 {
+            (0..workers)
+                .map(|worker| {
+                    let connections = share(endpoint.max_connections, worker, self.workers);
+                    u64::from(connections) * u64::from(endpoint.places)
+                })
+                .sum()
+        };
+        let endpoints = flows.iter().map(|flow| &pool.endpoints[flow.target]);
+        let Some(most) = endpoints.max_by_key(|endpoint| places(endpoint, self.workers)) else {
+            return 0;
+        };
+        let Some(all) = self.phase.in_flight else {
+            let own = |flow: &Flow| {
+                pool.own_connections(flow.target) * pool.endpoints[flow.target].places as usize
+            };
+            return flows.iter().map(own).max().unwrap_or(0);
+        };
+        let (generator, generators) = self.generator;
+        let here = u64::from(share(all, generator, generators));
+        let up_to = |worker: u32| here * places(most, worker) / places(most, self.workers);
+        (up_to(self.worker + 1) - up_to(self.worker)) as usize
+    }
+
+    /// What tells this worker's random numbers in this phase from all others.
+    pub(crate) fn numbers(&self) -> [u64; 3] {
+        let (generator, _) = self.generator;
+        [self.number, u64::from(generator), u64::from(self.worker)]
     }
 
     fn flow(&self, target: usize, pick: Option<Pick>, window: Window, pool: &Pool) -> Flow {
@@ -116,7 +134,8 @@ impl Part<'_> {
     fn lane(&self, number: u32, of: u32) -> Lane {
         let (generator, generators) = self.generator;
         Lane {
-            number: u64::from(generator) * u64::from(of) + u64::from(number),
+            // With N generators each has every N-th request, however many lanes it deals them out to.
+            number: u64::from(number) * u64::from(generators) + u64::from(generator),
             of: u64::from(of) * u64::from(generators),
         }
     }
@@ -144,8 +163,7 @@ impl Part<'_> {
                 Schedule::poisson(rate, phase.rate_end, window, share, random, quantum)
             }
             (Arrivals::Trace, _) => {
-                let times: Arc<[u64]> = phase.trace_s.iter().copied().map(nanoseconds).collect();
-                Schedule::trace(times, window, lane, pick, quantum)
+                Schedule::trace(self.trace.clone(), window, lane, pick, quantum)
             }
             (Arrivals::Closed, _) => Schedule::closed(window),
             _ => Schedule::nothing(window),

@@ -17,9 +17,12 @@ use crate::schedule::Window;
 use crate::slots::SlotList;
 
 mod ends;
+mod sends;
 
 /// The longest time between two looks at the stop flag; a raised flag also wakes the worker at once.
 const LOOK_NS: u64 = 50_000_000;
+/// In a closed loop: from an attempt to connect that failed to the next one in its place.
+const FAILED_PAUSE_NS: u64 = 5_000_000;
 
 pub(crate) struct PhaseLoop<'a> {
     part: Part<'a>,
@@ -35,6 +38,8 @@ pub(crate) struct PhaseLoop<'a> {
     drain_end: u64,
     closed: bool,
     think: u64,
+    /// A closed loop whose window is over.
+    ended: bool,
     /// Draws the flow of the next request of a closed loop over a mix.
     draws: SplitMix,
     steered: u64,
@@ -58,11 +63,12 @@ impl<'a> PhaseLoop<'a> {
         let closed = phase.arrivals == Arrivals::Closed;
         let mut phase_loop = Self {
             think: clock::nanoseconds(phase.think_s),
-            draws: SplitMix::stream(phase.seed, &[part.number, u64::from(part.worker)]),
+            draws: SplitMix::stream(phase.seed, &part.numbers()),
             steered: part.steering.version(),
             last_done: window.end,
             flow_of,
             closed,
+            ended: false,
             part,
             pool,
             recorder,
@@ -71,6 +77,14 @@ impl<'a> PhaseLoop<'a> {
             window,
             drain_end,
         };
+        for flow in &phase_loop.flows {
+            // What datagrams of an earlier phase still brought is not of this one.
+            phase_loop.pool.take_strays(flow.target);
+            let mut numbers = phase_loop.part.numbers().to_vec();
+            numbers.push(flow.target as u64);
+            let seed = SplitMix::stream(phase.seed, &numbers).next();
+            phase_loop.pool.arrange_idle(flow.target, seed);
+        }
         if closed {
             phase_loop.fill_loop();
         }
@@ -79,10 +93,11 @@ impl<'a> PhaseLoop<'a> {
 
     /// Put into a closed loop what is to be under way in it.
     fn fill_loop(&mut self) {
-        if self.flows.len() == 1 && self.flows[0].fill_pinned(self.window.lead) {
+        let count = self.part.in_flight(&self.flows, self.pool);
+        if self.flows.len() == 1 && self.flows[0].fill_pinned(self.window.lead, count) {
             return;
         }
-        for _ in 0..self.part.in_flight(&self.flows, self.pool) {
+        for _ in 0..count {
             let flow = self.drawn_flow();
             self.flows[flow].follow(None, self.window.lead);
         }
@@ -121,8 +136,11 @@ impl<'a> PhaseLoop<'a> {
                 cpu = clock::thread_cpu();
                 self.pool.poller.take_spun();
             }
-            if now >= self.window.end && self.done() {
-                break true;
+            if now >= self.window.end {
+                self.end_loop();
+                if self.done() {
+                    break true;
+                }
             }
             if now >= self.drain_end {
                 break true;
@@ -150,6 +168,14 @@ impl<'a> PhaseLoop<'a> {
                 .min(self.pool.next_housekeeping(now))
                 .min(now + LOOK_NS);
             self.take_events(until, until == moment)?;
+        }
+    }
+
+    /// In a closed loop nothing follows in the drain, also what found no connection before.
+    fn end_loop(&mut self) {
+        if self.closed && !self.ended {
+            self.ended = true;
+            self.flows.iter_mut().for_each(|flow| flow.cut(0));
         }
     }
 
@@ -224,128 +250,6 @@ impl<'a> PhaseLoop<'a> {
             }
         }
         self.flush_gathered()
-    }
-
-    /// Send every request that is due and has an idle slot.
-    #[inline]
-    fn send_due(&mut self) -> Result<(), LoadError> {
-        for position in 0..self.flows.len() {
-            let now = clock::now();
-            self.flows[position].collect(self.pool, now);
-            while let Some((slot, due)) = self.flows[position].take(self.pool, clock::now()) {
-                self.send(slot, due)?;
-            }
-            if self.flows[position].starved(self.pool, now) {
-                self.pool.grow(self.flows[position].target);
-            }
-        }
-        self.flush_gathered()
-    }
-
-    /// Send the request that is due at `due` [ns]; in a closed loop the intended start is the send itself.
-    #[inline]
-    fn send(&mut self, slot: u32, due: u64) -> Result<(), LoadError> {
-        let sent = clock::now();
-        let due = if self.closed { sent } else { due };
-        let request = &mut self.pool.requests[slot as usize];
-        request.due = due;
-        request.sent = sent;
-        request.counted = due >= self.window.begin;
-        request.under_way = true;
-        request.hops = 0;
-        request.bytes_out = 0;
-        let connection = request.connection as usize;
-        let target = self.pool.connections[connection].target as usize;
-        let endpoint = &self.pool.endpoints[target];
-        if endpoint.on_demand() {
-            return self.open_for(slot);
-        }
-        let gathers = endpoint.speech.gathers();
-        let bytes = self.pool.begin(slot);
-        if gathers {
-            self.pool.requests[slot as usize].bytes_out = bytes;
-            self.pool.gather(slot);
-            return Ok(());
-        }
-        self.recorder.offered(&self.pool.requests[slot as usize]);
-        match self.pool.flush(connection as u32) {
-            Ok(bytes) => {
-                let request = &mut self.pool.requests[slot as usize];
-                request.bytes_out = bytes;
-                self.recorder.sent(request);
-                self.outstanding[target].push(slot);
-                Ok(())
-            }
-            Err(failure) => {
-                self.lost(slot, failure.reason);
-                self.broken(connection as u32, failure)
-            }
-        }
-    }
-
-    /// Begin to open the connection that a request has for itself.
-    fn open_for(&mut self, slot: u32) -> Result<(), LoadError> {
-        self.recorder.offered(&self.pool.requests[slot as usize]);
-        let target = self.target_of(slot);
-        self.outstanding[target].push(slot);
-        if let Err(failure) = self.pool.open_for(slot) {
-            self.lost(slot, failure.reason);
-            self.pool.give_back(slot);
-        }
-        Ok(())
-    }
-
-    /// The connection that a request has for itself is open: the request goes out.
-    fn carried(&mut self, slot: u32) -> Result<(), LoadError> {
-        if !self.pool.requests[slot as usize].under_way {
-            return Ok(());
-        }
-        self.pool.begin(slot);
-        let connection = self.pool.connection_of(slot);
-        match self.pool.flush(connection) {
-            Ok(bytes) => {
-                let request = &mut self.pool.requests[slot as usize];
-                request.bytes_out = bytes;
-                self.recorder.sent(request);
-                Ok(())
-            }
-            Err(failure) => self.broken(connection, failure),
-        }
-    }
-
-    /// Send the requests that were gathered in this turn: one write for all those of a connection.
-    #[inline]
-    fn flush_gathered(&mut self) -> Result<(), LoadError> {
-        while let Some((connection, unsent)) = self.pool.next_gathered() {
-            let sent = clock::now();
-            let target = self.pool.connections[connection as usize].target as usize;
-            for &slot in &unsent {
-                let request = &mut self.pool.requests[slot as usize];
-                request.sent = sent;
-                if self.closed {
-                    request.due = sent;
-                    request.counted = sent >= self.window.begin;
-                }
-                self.recorder.offered(request);
-            }
-            match self.pool.flush(connection) {
-                Ok(_) => {
-                    for &slot in &unsent {
-                        self.recorder.sent(&self.pool.requests[slot as usize]);
-                        self.outstanding[target].push(slot);
-                    }
-                    self.pool.put_back(connection, unsent);
-                }
-                Err(failure) => {
-                    for &slot in &unsent {
-                        self.lost(slot, failure.reason);
-                    }
-                    self.pool.put_back(connection, unsent);
-                    self.broken(connection, failure)?;
-                }
-            }
-        }
-        Ok(())
     }
 
     #[inline]

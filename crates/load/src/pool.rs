@@ -18,9 +18,11 @@ use crate::random::SplitMix;
 use crate::reason::Failure;
 use crate::request::Request;
 use crate::transport::Buffers;
+use crate::wake::Wake;
 
 mod events;
 mod opening;
+mod sending;
 
 /// Something that happened on a connection and that the phase must know.
 #[derive(Debug)]
@@ -50,6 +52,7 @@ pub(crate) struct Pool {
     /// By target: whether a reply has ever come.
     pub(crate) spoke: Vec<bool>,
     pub(crate) buffers: Buffers,
+    wake: Arc<Wake>,
     /// By target: its slots, those of connections it may grow by included.
     slots: Vec<Range<u32>>,
     idle: Vec<Idle>,
@@ -77,9 +80,9 @@ impl Pool {
         endpoints: Arc<[Endpoint]>,
         poller: Poller,
         buffers: Buffers,
+        wake: Arc<Wake>,
         connect_timeout: u64,
-        worker: u32,
-        workers: u32,
+        (worker, workers): (u32, u32),
     ) -> Self {
         let mut connections: Vec<Connection> = Vec::new();
         let (mut mine, mut slots, mut idle) = (Vec::new(), Vec::new(), Vec::new());
@@ -117,6 +120,7 @@ impl Pool {
         }
         Self {
             poller,
+            wake,
             facts: vec![ConnectionFacts::default(); targets],
             spoke: vec![false; targets],
             requests,
@@ -175,16 +179,29 @@ impl Pool {
         loop {
             let slot = self.idle[target].take()?;
             let connection = self.connection_of(slot);
-            let entry = &self.connections[connection as usize];
-            if entry.state == State::Open
-                && now.saturating_sub(entry.opened_at) >= self.endpoints[target].oldest
-            {
-                self.facts[target].retired += 1;
-                self.retire(connection);
-                continue;
+            if !self.retire_old(connection, now) {
+                return Some(slot);
             }
-            return Some(slot);
         }
+    }
+
+    /// Retire a connection that has reached its age.
+    #[inline]
+    fn retire_old(&mut self, connection: u32, now: u64) -> bool {
+        let entry = &self.connections[connection as usize];
+        let target = entry.target as usize;
+        let old = entry.state == State::Open
+            && now.saturating_sub(entry.opened_at) >= self.endpoints[target].oldest;
+        if old {
+            self.facts[target].retired += 1;
+            self.retire(connection);
+        }
+        old
+    }
+
+    /// Whether a slot that was taken for later can take its request now. A connection that is too old is closed instead.
+    pub(crate) fn still_usable(&mut self, slot: u32, now: u64) -> bool {
+        self.usable(slot) && !self.retire_old(self.connection_of(slot), now)
     }
 
     /// Whether a slot that was taken for later can still take a request.
@@ -203,7 +220,6 @@ impl Pool {
         let endpoint = &self.endpoints[entry.target as usize];
         entry.state == State::Open
             && !entry.retiring
-            && entry.served < endpoint.most_requests
             && endpoint.oldest == u64::MAX
             && !entry.dialogue().closing()
             && entry
@@ -244,20 +260,13 @@ impl Pool {
         if entry.state != State::Open {
             return;
         }
-        if !entry.retiring {
-            if entry.served >= self.endpoints[target].most_requests {
-                self.facts[target].retired += 1;
-                return self.retire(connection);
-            }
-            if !entry.dialogue().closing() {
-                let place = slot - entry.first_slot;
-                if entry.dialogue().room().is_some_and(|room| place < room) {
-                    self.idle[target].push(slot);
-                }
-                return;
-            }
+        if entry.retiring || entry.dialogue().closing() {
+            return self.retire(connection);
         }
-        self.retire(connection);
+        let place = slot - entry.first_slot;
+        if entry.dialogue().room().is_some_and(|room| place < room) {
+            self.idle[target].push(slot);
+        }
     }
 
     /// Let a connection end with the requests that are under way on it.
@@ -275,59 +284,6 @@ impl Pool {
         for slot in self.slots_of(connection) {
             self.idle[target].remove(slot);
         }
-    }
-
-    /// Write the request of a slot; `flush_gathered` or `flush` sends it. Returns its bytes, before TLS.
-    #[inline]
-    pub(crate) fn begin(&mut self, slot: u32) -> u64 {
-        let connection = self.connection_of(slot);
-        self.connections[connection as usize].begin(slot)
-    }
-
-    /// Send what a connection has to send. Returns the bytes that went to the socket.
-    #[inline]
-    pub(crate) fn flush(&mut self, connection: u32) -> Result<u64, Failure> {
-        let before = self.answers.len();
-        let entry = &mut self.connections[connection as usize];
-        let sent = entry.flush(&mut self.answers);
-        if self.answers.len() > before {
-            let (first_slot, generation) = (entry.first_slot, entry.generation);
-            for answer in self.answers.drain(before..) {
-                let event = Event::Answer(first_slot + answer.place, answer);
-                self.pending.push_back((generation, event));
-            }
-        }
-        sent
-    }
-
-    /// Remember that a slot's request is to be flushed together with others.
-    #[inline]
-    pub(crate) fn gather(&mut self, slot: u32) {
-        let connection = self.connection_of(slot);
-        let unsent = &mut self.connections[connection as usize].unsent;
-        if unsent.is_empty() {
-            self.dirty.push(connection);
-        }
-        unsent.push(slot);
-    }
-
-    /// A connection with gathered requests, and these; None when all were taken.
-    #[inline]
-    pub(crate) fn next_gathered(&mut self) -> Option<(u32, Vec<u32>)> {
-        loop {
-            let connection = self.dirty.pop()?;
-            let unsent = std::mem::take(&mut self.connections[connection as usize].unsent);
-            if !unsent.is_empty() {
-                return Some((connection, unsent));
-            }
-        }
-    }
-
-    /// Give the emptied list back, so that gathering allocates nothing.
-    #[inline]
-    pub(crate) fn put_back(&mut self, connection: u32, mut unsent: Vec<u32>) {
-        unsent.clear();
-        self.connections[connection as usize].unsent = unsent;
     }
 
     /// Everything that was seen of datagrams since this was asked last.

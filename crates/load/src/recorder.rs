@@ -8,10 +8,8 @@ use crate::live::Live;
 use crate::reason::Reason;
 use crate::recording::{Counts, Histograms, Series};
 use crate::request::Request;
+use crate::sends::Sends;
 use crate::series::Recorded;
-
-/// Milliseconds of a phase whose sends are counted one by one.
-const MOST_MS: usize = 65_536;
 
 pub(crate) struct Recorder {
     live: Arc<Live>,
@@ -23,7 +21,7 @@ pub(crate) struct Recorder {
     late_read: Histogram,
     censored: Histogram,
     series: Recorded,
-    sends: Vec<u32>,
+    sends: Sends,
     /// The counted window [ns].
     begin: u64,
     end: u64,
@@ -65,7 +63,7 @@ impl Recorder {
             late_read: Histogram::new(),
             censored: Histogram::new(),
             series: Recorded::new(interval_ns),
-            sends: Vec::new(),
+            sends: Sends::new(),
             begin: 0,
             end: 0,
             counts: Counts::default(),
@@ -106,8 +104,15 @@ impl Recorder {
     pub(crate) fn offered(&mut self, request: &Request) {
         self.counts(request.counted).offered += 1;
         if request.counted {
-            self.series.offered(request.due);
+            self.series.offered(self.within(request.due));
         }
+    }
+
+    /// The moment in the counted window at which a request counts: what is put off to its very end, or sent in a closed
+    /// loop just behind it, belongs to its last interval.
+    #[inline]
+    fn within(&self, due: u64) -> u64 {
+        due.min(self.end.saturating_sub(1).max(self.begin))
     }
 
     #[inline]
@@ -116,12 +121,8 @@ impl Recorder {
         if !request.counted {
             return;
         }
-        let millisecond = (request.sent.saturating_sub(self.begin) / 1_000_000) as usize;
-        if millisecond < MOST_MS && request.sent < self.end {
-            if millisecond >= self.sends.len() {
-                self.sends.resize(millisecond + 1, 0);
-            }
-            self.sends[millisecond] += 1;
+        if request.sent < self.end {
+            self.sends.record(request.sent.saturating_sub(self.begin));
         }
         if !self.closed {
             self.pacing_error
@@ -154,7 +155,7 @@ impl Recorder {
             return;
         }
         self.live.response.record(response);
-        self.series.ok(request.due, response);
+        self.series.ok(self.within(request.due), response);
         if !self.closed {
             self.service.record(received.saturating_sub(request.sent));
         }
@@ -189,7 +190,7 @@ impl Recorder {
         counts.bytes_in += bytes_in;
         if request.counted {
             self.failed.record(now.saturating_sub(request.due));
-            self.series.failed(request.due);
+            self.series.failed(self.within(request.due));
         }
     }
 
@@ -200,7 +201,7 @@ impl Recorder {
         counts.bytes_out += request.bytes_out;
         if request.counted {
             self.failed.record(limit.saturating_sub(request.due));
-            self.series.failed(request.due);
+            self.series.failed(self.within(request.due));
             self.reasons[Reason::Timeout as usize] += 1;
         }
     }
@@ -221,7 +222,7 @@ impl Recorder {
         counts.offered += 1;
         counts.not_sent += 1;
         if counted {
-            self.series.offered(due);
+            self.series.offered(self.within(due));
             self.censored.record(now.saturating_sub(due));
         }
     }
@@ -243,8 +244,6 @@ impl Recorder {
 
     /// End the phase, whose counted window ended at `end` [ns]: everything recorded in it, leaving the recorder empty.
     pub(crate) fn take(&mut self, end: u64) -> Tally {
-        let whole = (end.saturating_sub(self.begin) / 1_000_000) as usize;
-        self.sends.resize(whole.min(MOST_MS), 0);
         self.publish();
         self.before = self.totals();
         let response = self.live.take_phase();
@@ -271,7 +270,7 @@ impl Recorder {
             grpc_statuses: std::mem::take(&mut self.grpc_statuses),
             strays: Strays::default(),
             series: self.series.take(),
-            sends: std::mem::take(&mut self.sends),
+            sends: self.sends.take(end.saturating_sub(self.begin)),
         }
     }
 }
@@ -284,119 +283,5 @@ fn count(counts: &mut Vec<(u16, u64)>, status: u16) {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const REQUEST: Request = Request {
-        due: 100,
-        sent: 150,
-        bytes_out: 1,
-        counted: true,
-        under_way: true,
-        hops: 0,
-        connection: 0,
-        free_since: 120,
-    };
-
-    fn recorder() -> (Arc<Live>, Recorder) {
-        let live = Arc::new(Live::new());
-        let mut recorder = Recorder::new(live.clone(), 1_000);
-        recorder.begin_run();
-        (live, recorder)
-    }
-
-    #[test]
-    fn a_reader_sees_every_reply_once_across_phases() {
-        let (live, mut recorder) = recorder();
-        let look = |live: &Live| {
-            let mut progress = crate::recording::Progress::default();
-            live.read_into(&mut progress);
-            (progress.sent, progress.ok, progress.response.total())
-        };
-        for phase in 0..3 {
-            recorder.begin_phase(phase, false, 0, 2_000_000);
-            recorder.offered(&REQUEST);
-            recorder.sent(&REQUEST);
-            recorder.replied(&REQUEST, Reply::OK, 1150, 1157, 2);
-            recorder.publish();
-            let seen = phase as u64 + 1;
-            assert_eq!(look(&live), (seen, seen, seen));
-            let tally = recorder.take(2_500_000);
-            assert_eq!(look(&live), (seen, seen, seen));
-            assert_eq!(tally.histograms.response.0, [(1050, 1)]);
-            assert_eq!(tally.histograms.service.0, [(1000, 1)]);
-            assert_eq!(tally.histograms.pacing_error.0, [(50, 1)]);
-            assert_eq!(tally.histograms.client_delay.0, [(30, 1)]);
-            assert_eq!(tally.histograms.late_read.0, [(7, 1)]);
-            assert_eq!((tally.counts.bytes_out, tally.counts.bytes_in), (1, 2));
-            assert_eq!(tally.sends, [1, 0]);
-            let first = &tally.series.intervals[0];
-            assert_eq!((first.offered, first.ok, first.failed), (1, 1, 0));
-        }
-        recorder.begin_run();
-        assert_eq!(look(&live), (0, 0, 0));
-    }
-
-    #[test]
-    fn a_grpc_status_is_an_error_of_its_own_kind() {
-        let (_, mut recorder) = recorder();
-        let reply = |status, grpc| Reply {
-            status,
-            grpc,
-            keep: true,
-        };
-        for reply in [
-            reply(200, Some(14)),
-            reply(503, Some(14)),
-            reply(404, None),
-            reply(200, Some(0)),
-        ] {
-            recorder.replied(&REQUEST, reply, 200, 200, 0);
-        }
-        let tally = recorder.take(0);
-        assert_eq!(tally.grpc_statuses, [(14, 1)]);
-        assert_eq!(tally.statuses, [(503, 1), (404, 1)]);
-        assert_eq!((tally.counts.ok, tally.counts.errors), (1, 3));
-    }
-
-    #[test]
-    fn what_the_end_cuts_off_is_a_lower_bound() {
-        let (_, mut recorder) = recorder();
-        recorder.unanswered(&REQUEST, 1_100);
-        recorder.not_sent(600, true, 1_100);
-        recorder.not_sent(600, false, 1_100);
-        let tally = recorder.take(0);
-        assert_eq!(tally.histograms.censored.0, [(500, 1), (1000, 1)]);
-        assert_eq!((tally.counts.unanswered, tally.counts.not_sent), (1, 1));
-    }
-
-    #[test]
-    fn lead_in_requests_stay_apart() {
-        let (_, mut recorder) = recorder();
-        let request = Request {
-            counted: false,
-            ..Request::default()
-        };
-        recorder.sent(&request);
-        recorder.replied(&request, Reply::OK, 7, 9, 0);
-        recorder.broken(&request, 7, Reason::Reset);
-        let tally = recorder.take(0);
-        assert_eq!(tally.histograms.lead_in.0, [(7, 1)]);
-        let apart = [
-            &tally.histograms.response,
-            &tally.histograms.pacing_error,
-            &tally.histograms.late_read,
-        ];
-        assert!(apart.iter().all(|histogram| histogram.total() == 0));
-        assert_eq!(
-            (
-                tally.lead_in_counts.ok,
-                tally.lead_in_counts.errors,
-                tally.counts
-            ),
-            (1, 1, Counts::default())
-        );
-        assert_eq!(tally.reasons, [0; Reason::ALL.len()]);
-        assert!(tally.series.intervals.is_empty() && tally.sends.is_empty());
-    }
-}
+#[path = "recorder_tests.rs"]
+mod tests;

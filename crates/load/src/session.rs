@@ -4,39 +4,22 @@
 //! caller likes; `finish` collects. So a caller that must look after other things (an interpreter, signals) never blocks for
 //! longer than it chooses.
 
-use std::any::Any;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
-use std::thread::JoinHandle;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
 
 use crate::LoadError;
 use crate::border::Border;
 use crate::clock;
 use crate::endpoint::{ConnectionFacts, Endpoint};
+use crate::hand::{self, Hand, Report};
 use crate::live::Live;
 use crate::merge::merge;
 use crate::plan::{Arrivals, Phase, ReceiveClock, SessionPlan};
 use crate::recording::{Progress, SessionRecording};
 use crate::steering::Steering;
 use crate::wake::Wake;
-use crate::worker::{Job, Station, Worker, WorkerPhase};
-
-/// What a worker says when it has opened its connections, and after each run.
-struct Report {
-    worker: usize,
-    tid: i32,
-    facts: Vec<ConnectionFacts>,
-    phases: Result<Vec<WorkerPhase>, LoadError>,
-}
-
-struct Hand {
-    jobs: Option<Sender<Arc<Job>>>,
-    thread: Option<JoinHandle<()>>,
-    wake: Arc<Wake>,
-    live: Arc<Live>,
-}
+use crate::worker::{Job, Station};
 
 /// Stops the run under way, from any thread.
 #[derive(Clone)]
@@ -91,7 +74,7 @@ impl Session {
         let (sender, reports) = channel();
         let mut session = Self {
             stopper: Stopper(wakes.clone().into()),
-            steering: Steering::default(),
+            steering: Steering::new(wakes.clone()),
             hands: Vec::new(),
             reports,
             running: None,
@@ -116,7 +99,7 @@ impl Session {
             };
             session
                 .hands
-                .push(spawn(station, wake, live, sender.clone())?);
+                .push(hand::spawn(station, wake, live, sender.clone())?);
         }
         session.await_opening(&mut go_on)?;
         Ok(session)
@@ -204,6 +187,17 @@ impl Session {
             starts: phases
                 .iter()
                 .map(|phase| phase.start_unix_s.map(clock::monotonic_at))
+                .collect(),
+            traces: phases
+                .iter()
+                .map(|phase| {
+                    phase
+                        .trace_s
+                        .iter()
+                        .copied()
+                        .map(clock::nanoseconds)
+                        .collect()
+                })
                 .collect(),
             phases,
             border,
@@ -343,79 +337,5 @@ impl Drop for Session {
                 let _ = thread.join();
             }
         }
-    }
-}
-
-fn spawn(
-    station: Station,
-    wake: Arc<Wake>,
-    live: Arc<Live>,
-    reports: Sender<Report>,
-) -> Result<Hand, LoadError> {
-    let (jobs, work) = channel::<Arc<Job>>();
-    let index = station.index as usize;
-    let body = move || {
-        let tid = unsignalled_thread();
-        let send = |facts, phases| {
-            reports
-                .send(Report {
-                    worker: index,
-                    tid,
-                    facts,
-                    phases,
-                })
-                .is_ok()
-        };
-        let mut worker = match guarded(|| Worker::open(station)) {
-            Ok(worker) => worker,
-            Err(error) => {
-                send(Vec::new(), Err(error));
-                return;
-            }
-        };
-        if !send(worker.facts(), Ok(Vec::new())) {
-            return;
-        }
-        while let Ok(job) = work.recv() {
-            let phases = guarded(|| worker.run(&job));
-            if !send(worker.facts(), phases) {
-                return;
-            }
-        }
-    };
-    let thread = std::thread::Builder::new()
-        .name(format!("meshperf-load-{index}"))
-        .spawn(body)
-        .map_err(|source| LoadError::System {
-            what: "starting a worker",
-            source,
-        })?;
-    Ok(Hand {
-        jobs: Some(jobs),
-        thread: Some(thread),
-        wake,
-        live,
-    })
-}
-
-/// A panic of a worker becomes an error of the run.
-fn guarded<T>(work: impl FnOnce() -> Result<T, LoadError>) -> Result<T, LoadError> {
-    let text = |panic: Box<dyn Any + Send>| {
-        let known = panic.downcast_ref::<String>().cloned();
-        known
-            .or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned()))
-            .unwrap_or_default()
-    };
-    catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|panic| Err(LoadError::Worker(text(panic))))
-}
-
-/// Leave all signals to the threads of the program around us, and tell this thread's number.
-fn unsignalled_thread() -> i32 {
-    // SAFETY: the set is filled before it is used, and the old mask is not asked for.
-    unsafe {
-        let mut all: libc::sigset_t = std::mem::zeroed();
-        libc::sigfillset(&mut all);
-        libc::pthread_sigmask(libc::SIG_BLOCK, &all, std::ptr::null_mut());
-        libc::gettid()
     }
 }

@@ -4,22 +4,32 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::clock;
+use crate::wake::Wake;
 
 /// A change is agreed on for a moment a little ahead, so that all workers make it at the same one.
 const AHEAD_NS: u64 = 2_000_000;
 
-#[derive(Debug, Default)]
+#[derive(Default)]
 struct Wheel {
     version: AtomicU64,
     moment: AtomicU64,
     rate: AtomicU64,
+    /// Of the workers: one that sleeps until its next request is due would hear of the change too late.
+    wakes: Vec<Arc<Wake>>,
 }
 
 /// Changes the rate of the open loop under way, from any thread.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Default)]
 pub struct Steering(Arc<Wheel>);
 
 impl Steering {
+    pub(crate) fn new(wakes: Vec<Arc<Wake>>) -> Self {
+        Self(Arc::new(Wheel {
+            wakes,
+            ..Wheel::default()
+        }))
+    }
+
     /// From now on `rate` requests per second are due, over all workers. It lasts until the phase ends.
     pub fn set_rate(&self, rate: f64) {
         let wheel = &*self.0;
@@ -28,6 +38,7 @@ impl Steering {
             .store(clock::now() + AHEAD_NS, Ordering::Relaxed);
         wheel.rate.store(rate.to_bits(), Ordering::Relaxed);
         wheel.version.fetch_add(1, Ordering::Release);
+        wheel.wakes.iter().for_each(|wake| wake.nudge());
     }
 
     pub(crate) fn version(&self) -> u64 {

@@ -22,6 +22,8 @@ pub(crate) struct Stream {
     pub(crate) grpc: Option<u16>,
     pub(crate) location: Option<Vec<u8>>,
     pub(crate) messages: MessageReader,
+    /// gRPC messages that have come whole.
+    pub(crate) whole: u32,
     /// What came is not a sequence of gRPC messages.
     pub(crate) spoilt: bool,
     pub(crate) bytes_in: u64,
@@ -39,6 +41,7 @@ impl Stream {
             grpc: None,
             location: None,
             messages: any_message(),
+            whole: 0,
             spoilt: false,
             bytes_in: 0,
         }

@@ -1,6 +1,7 @@
 //! What the types of a plan cannot say: values out of range, and choices that contradict one another.
 
 use crate::LoadError;
+use crate::clock;
 use crate::datagram::MARK;
 use crate::plan::{Arrivals, GrpcKind, Phase, Pooling, Protocol, SessionPlan, Target, latin1};
 
@@ -78,11 +79,13 @@ impl SessionPlan {
         time("drain_s", phase.drain_s, 0.0)?;
         time("think_s", phase.think_s, 0.0)?;
         time("quantum_s", phase.quantum_s, 0.0)?;
-        if phase
-            .start_unix_s
-            .is_some_and(|start| !(start.is_finite() && start >= 0.0))
+        let latest = clock::unix_seconds() + LONGEST_S;
+        if let Some(start) = phase.start_unix_s
+            && !(0.0..=latest).contains(&start)
         {
-            return refuse("start_unix_s must be a moment after 1970".into());
+            return refuse(format!(
+                "start_unix_s must be a moment in seconds since 1970, at most {LONGEST_S} s ahead, found {start}"
+            ));
         }
         self.validate_mix(phase)?;
         validate_arrivals(phase)

@@ -31,9 +31,21 @@ impl Wake {
 
     pub(crate) fn raise(&self) {
         self.raised.store(true, Ordering::Release);
+        self.nudge();
+    }
+
+    /// Wake the worker without raising the flag: something else has changed.
+    pub(crate) fn nudge(&self) {
         let one = 1u64;
         // SAFETY: eight bytes are read from a live integer. A full counter (EAGAIN) is already readable.
         unsafe { libc::write(self.descriptor(), (&raw const one).cast(), 8) };
+    }
+
+    /// Be waited for again, whatever woke us.
+    pub(crate) fn quiet(&self) {
+        let mut count = 0u64;
+        // SAFETY: eight bytes are written to a live integer; an empty counter (EAGAIN) leaves it alone.
+        unsafe { libc::read(self.descriptor(), (&raw mut count).cast(), 8) };
     }
 
     #[inline]
@@ -43,9 +55,7 @@ impl Wake {
 
     /// Take the flag down before a new run.
     pub(crate) fn lower(&self) {
-        let mut count = 0u64;
-        // SAFETY: eight bytes are written to a live integer; an empty counter (EAGAIN) leaves it alone.
-        unsafe { libc::read(self.descriptor(), (&raw mut count).cast(), 8) };
+        self.quiet();
         self.raised.store(false, Ordering::Release);
     }
 }

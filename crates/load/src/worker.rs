@@ -34,6 +34,8 @@ pub(crate) struct Job {
     pub(crate) first: u64,
     /// When each is to begin at the earliest [ns]; the same moment for all workers.
     pub(crate) starts: Vec<Option<u64>>,
+    /// Of each: the times of its trace [ns], the same for every schedule.
+    pub(crate) traces: Vec<Arc<[u64]>>,
     pub(crate) border: Border,
 }
 
@@ -81,9 +83,9 @@ impl Worker {
             station.endpoints.clone(),
             poller,
             Buffers::new(station.stamped.then(KernelClock::new)),
+            station.wake.clone(),
             connect_timeout,
-            station.index,
-            plan.workers,
+            (station.index, plan.workers),
         );
         let mut worker = Self {
             recorder: Recorder::new(station.live.clone(), nanoseconds(plan.series_interval_s)),
@@ -220,6 +222,7 @@ impl Worker {
             phase,
             number: job.first + position as u64,
             start: job.starts[position].map_or(start, |asked| asked.max(start)),
+            trace: &job.traces[position],
             worker: *index,
             workers: plan.workers,
             generator: plan.share,

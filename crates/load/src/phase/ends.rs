@@ -3,7 +3,7 @@
 use crate::LoadError;
 use crate::clock;
 use crate::dialogue::{Answer, Ending, Reply};
-use crate::phase::PhaseLoop;
+use crate::phase::{FAILED_PAUSE_NS, PhaseLoop};
 use crate::reason::{Failure, Reason};
 use crate::redirect::{MOST_HOPS, Redirect};
 use crate::request::Request;
@@ -91,7 +91,11 @@ impl PhaseLoop<'_> {
         let request = &mut self.pool.requests[slot as usize];
         let connection = request.connection;
         let follow = matches!(redirect, Redirect::To { .. }) && request.hops < MOST_HOPS;
-        if !follow || !reply.keep {
+        let keep = reply.keep
+            && !self.pool.connections[connection as usize]
+                .dialogue()
+                .closing();
+        if !follow || !keep {
             let reason = if follow {
                 Reason::Closed
             } else {
@@ -125,6 +129,16 @@ impl PhaseLoop<'_> {
         self.replace(slot, now);
     }
 
+    /// The connection that a request has for itself could not be opened.
+    pub(super) fn not_carried(&mut self, slot: u32, reason: Reason) {
+        let think = self.think;
+        // A target that is gone is not stormed.
+        self.think = think.max(FAILED_PAUSE_NS);
+        self.lost(slot, reason);
+        self.think = think;
+        self.pool.give_back(slot);
+    }
+
     /// In a closed loop: another request takes the place of one that failed.
     fn replace(&mut self, slot: u32, now: u64) {
         if self.closed {
@@ -144,6 +158,10 @@ impl PhaseLoop<'_> {
             if self.outstanding[target].holds(slot) {
                 self.lost(slot, failure.reason);
             }
+        }
+        for slot in self.pool.take_gathered(connection) {
+            self.recorder.offered(&self.pool.requests[slot as usize]);
+            self.lost(slot, failure.reason);
         }
         self.pool.reopen(connection);
         Ok(())
@@ -169,8 +187,7 @@ impl PhaseLoop<'_> {
         let entry = &mut self.pool.connections[connection as usize];
         let target = entry.target as usize;
         if let Some(slot) = entry.carries.take() {
-            self.lost(slot, failure.reason);
-            self.pool.give_back(slot);
+            self.not_carried(slot, failure.reason);
             return;
         }
         let position = self.flow_of[target];
@@ -222,12 +239,24 @@ impl PhaseLoop<'_> {
         let connection = self.pool.connection_of(slot);
         if self.pool.connections[connection as usize].give_up(slot) {
             self.pool.requests[slot as usize].free_since = now;
+            let generation = self.pool.connections[connection as usize].generation;
             self.pool.give_back(slot);
+            // The peer is told at once, also when nothing else goes out on this connection.
+            if self.pool.connections[connection as usize].generation == generation
+                && self.pool.flush(connection).is_err()
+            {
+                self.drop_connection(connection, target, Reason::Closed);
+            }
             return;
         }
+        self.drop_connection(connection, target, Reason::Timeout);
+    }
+
+    /// Close a connection with everything that is under way on it.
+    fn drop_connection(&mut self, connection: u32, target: usize, reason: Reason) {
         for other in self.pool.slots_of(connection) {
             if self.outstanding[target].holds(other) {
-                self.lost(other, Reason::Timeout);
+                self.lost(other, reason);
             }
         }
         self.pool.reopen(connection);

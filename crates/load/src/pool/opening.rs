@@ -53,8 +53,12 @@ impl Pool {
     /// Open further connections to a target, so that together with those on their way there is a place for each of
     /// `waiting` requests. Only a few are opened at a time.
     pub(crate) fn grow(&mut self, target: usize, waiting: usize) {
-        let coming = |connection: u32| self.connections[connection as usize].target as usize == target;
-        let to_open = self.reopen.iter().map(|Reverse((_, connection))| *connection);
+        let coming =
+            |connection: u32| self.connections[connection as usize].target as usize == target;
+        let to_open = self
+            .reopen
+            .iter()
+            .map(|Reverse((_, connection))| *connection);
         let coming = to_open
             .chain(self.opening.iter().copied())
             .filter(|&connection| coming(connection))
