@@ -37,6 +37,7 @@ NAMES = {
     "fuzz": "benchmarks.fuzz",
     "resolution": "benchmarks.resolution",
     "kill": "benchmarks.kill_anywhere",
+    "generators": "benchmarks.generators_truth",
 }
 USUAL = ("speed", "stall", "delay", "dispersion", "memory", "acceptance")
 """Acceptance last: it judges what the others found and measures only the rest."""

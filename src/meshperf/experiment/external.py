@@ -16,8 +16,8 @@ from meshperf.spec.records import Fact, Facts, FactValue, QuantileBounds, Warnin
 __all__ = ["external_facts", "external_warnings", "quantile_bounds"]
 
 ORIGINS = {"intended": "intended send", "actual": "actual send"}
-_ITS_OWN = "another load generator did the load, and does not say"
-_UNSAID = ("load.pooling", "load.selection", "load.max_connections", "load.quantum_s")
+_ITS_OWN = ("load.pooling", "load.selection")
+"""What no option tells it: alike in two runs of the same tool, and otherwise in runs of another one."""
 _COARSE = 0.05
 """Width of a quantile's bounds by its value, from which on a reader must know."""
 
@@ -41,7 +41,7 @@ def external_facts(account: ExternalAccount) -> Facts:
             else Fact(source="generator", unavailable="the load generator does not say")
             for name, value in known.items()
         },
-        **{name: Fact(source="generator", unavailable=_ITS_OWN) for name in _UNSAID},
+        **{name: Fact(value=f"{account.generator}'s own", source="generator") for name in _ITS_OWN},
     }
 
 
