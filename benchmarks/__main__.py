@@ -35,6 +35,7 @@ NAMES = {
     "starvation": "benchmarks.starvation",
     "acceptance": "benchmarks.acceptance",
     "fuzz": "benchmarks.fuzz",
+    "import": "benchmarks.import_speed",
     "resolution": "benchmarks.resolution",
     "kill": "benchmarks.kill_anywhere",
     "generators": "benchmarks.generators_truth",

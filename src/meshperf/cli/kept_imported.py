@@ -29,12 +29,13 @@ def imported_documents(reference: str) -> list[dict[str, Any]]:
         return []
     with Store.open() as store:
         found = store.imported_documents(reference)
-    if reference in found:
-        return [found[reference]]
-    if len(found) > 1:
-        named = ", ".join(list(found)[:5])
+        own = [row.experiment_id for row in store.experiments() if row.experiment_id.startswith(reference)]
+    if reference in found or reference in own:
+        return [found[reference]] if reference in found else []
+    if found and len(found) + len(own) > 1:
+        named = ", ".join([*own, *found][:5])
         raise UsageError(
-            "MP1004", f"{len(found)} stored results begin with {reference!r}", hint=f"write more of it: {named}"
+            "MP1004", f"{len(found) + len(own)} stored results begin with {reference!r}", hint=f"write more of it: {named}"
         )
     return list(found.values())
 
