@@ -10,7 +10,10 @@ import pytest
 from imported_samples import changed, kinds, milliseconds, one, records, sample
 from meshperf.errors import DocumentError
 from meshperf.spec.imported import LatencyOrigin, LoopModel, NoteKind
+from meshperf.spec.smp_document import Kind
 from meshperf.spec.smp_imported import imported_to_document
+from meshperf.spec.smp_reading import parse_smp
+from meshperf.spec.smp_wire import to_wire, varint
 
 
 @pytest.mark.parametrize("name", ["smp-go.json", "smp-protojson.json"])
@@ -76,6 +79,21 @@ def test_our_own_document_of_an_imported_result_comes_back() -> None:
     (after,) = records(json.dumps(imported_to_document(before), default=str), form="smp")
     assert after.quantiles == before.quantiles
     assert after.source == before.source
+
+
+def test_binary_messages_single_and_several_are_read() -> None:
+    (document,) = parse_smp(sample("smp-protojson.json"))
+    message = to_wire(Kind.RESULT, document.data).SerializeToString()
+    (single,) = records(message)
+    assert milliseconds(single, 0.99) == (5.5, 12.5, 40.0)
+    delimited = (varint(len(message)) + message) * 2
+    assert [record.source.place for record in records(delimited)] == ["#1", "#2"]
+
+
+def test_a_test_of_smp_is_no_result() -> None:
+    with pytest.raises(DocumentError) as caught:
+        records('{"name": "a", "clients": [{"rps": 1, "endpoint_urls": ["http://a/"]}], "duration": "1s"}', form="smp")
+    assert caught.value.code == "MP2402"
 
 
 def test_a_result_of_meshperf_itself_needs_no_import() -> None:

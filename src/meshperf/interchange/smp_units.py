@@ -1,10 +1,10 @@
-"""Seconds under a name that says milliseconds: the signs of it, and which of them are proof.
+"""Seconds under a name that says milliseconds: a sign and a proof beyond those that `spec` knows of SMP documents.
 
 Meshery, from which most SMP results come, copies fortio's seconds into `latencies_ms`. A guess would turn a true
 result into one a thousand times slower, so signs are only told, and the figures converted where the user asked for it
 or where the document proves it: it holds the very histogram the figures were copied from, in seconds.
 
-The sign that needs no knowledge of the tool: a clock of nanoseconds writes seconds with nine decimals, and milliseconds
+The sign needs no knowledge of the writer: a clock of nanoseconds writes seconds with nine decimals, and milliseconds
 with six. A minimum of 0.012007082 "ms" would be a fraction of a nanosecond finer than any clock.
 """
 
@@ -13,26 +13,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-__all__ = ["copied_from", "signs"]
+__all__ = ["copied_from", "finer_than_a_clock"]
 
-_FASTEST_MEDIAN_MS = 0.03
-"""No request and reply through two network stacks has a lower median [ms]."""
 _SAME = 1e-9
 
 
-def signs(latencies: Mapping[str, float], placeholders: bool) -> list[str]:
-    """Why the figures, in ms by their name, may be seconds; nothing where none of it shows."""
-    found = []
+def finer_than_a_clock(latencies: Mapping[str, float]) -> str | None:
+    """What shows that figures, in ms by their name, are seconds of a clock of nanoseconds; None where nothing does."""
     finest = [latencies[name] for name in ("min", "max") if latencies.get(name)]
-    if finest and all(_finer_than_a_clock(value) for value in finest):
-        shown = ", ".join(f"{value:.12g}" for value in finest)
-        found.append(f"as milliseconds, {shown} are finer than any clock; as seconds, they are whole nanoseconds")
-    median = latencies.get("p50")
-    if median is not None and 0 < median < _FASTEST_MEDIAN_MS:
-        found.append(f"a median of {median * 1e3:.3g} us is faster than two network stacks")
-    if placeholders:
-        found.append("the ids are those of Meshery's export, which writes seconds")
-    return found
+    if not finest or not all(_finer(value) for value in finest):
+        return None
+    shown = ", ".join(f"{value:.12g}" for value in finest)
+    return f"as milliseconds, {shown} are finer than any clock; as seconds, they are whole nanoseconds"
 
 
 def copied_from(latencies: Mapping[str, float], document: Mapping[str, Any]) -> bool:
@@ -47,7 +39,7 @@ def copied_from(latencies: Mapping[str, float], document: Mapping[str, Any]) -> 
     return False
 
 
-def _finer_than_a_clock(value: float) -> bool:
+def _finer(value: float) -> bool:
     """Not a whole number of nanoseconds as ms, but one as s."""
     as_ms, as_s = value * 1e6, value * 1e9
     return value < 1e3 and abs(as_ms - round(as_ms)) > 1e-4 and abs(as_s - round(as_s)) < 1e-4
