@@ -25,6 +25,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "capture": ("capture", "Facts of this machine."),
     "doctor": ("doctor", "What is installed, how noisy this machine is, what it can resolve."),
     "import": ("import_results", "Read results of other tools: SMP documents, and into the store."),
+    "convert": ("convert", "Write an SMP document in another dialect."),
     "validate": ("validate", "Check experiment and result files."),
     "verify": ("verify", "Check a bundle's digests and derive its figures again."),
     "list": ("list_results", "Stored experiments."),

@@ -1,4 +1,4 @@
-"""`meshperf validate`: whether files can be read, and every problem of those that cannot."""
+"""`meshperf validate`: whether files can be read, and every problem of those that cannot; the conformance cases."""
 
 from __future__ import annotations
 
@@ -8,24 +8,52 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from meshperf.errors import DocumentError, ExitCode
+from meshperf.errors import DocumentError, ExitCode, UsageError
 
 if TYPE_CHECKING:
     from meshperf.spec.document import Document
+    from meshperf.spec.smp_document import SmpDocument
 
 __all__ = ["command"]
 
 _WIDEST = 160
 
 
+_BUILT_IN = "built-in"
+
+
 @click.command(
     "validate",
-    epilog="Examples:  meshperf validate examples/quickstart.yaml   ·   meshperf validate results/*.json --json",
+    epilog="Examples:  meshperf validate examples/quickstart.yaml   ·   meshperf validate results/*.json --json"
+    "   ·   meshperf validate --suite",
 )
-@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.argument("files", nargs=-1, type=click.Path(path_type=Path))
 @click.option("--json", "as_json", is_flag=True, help="Print the findings as JSON.")
-def command(files: tuple[Path, ...], as_json: bool) -> int:
-    """Check experiment files, SMP test files and result documents; exit 2 if any is wrong."""
+@click.option(
+    "--suite",
+    metavar="[DIR]",
+    is_flag=False,
+    flag_value=_BUILT_IN,
+    help="Run the SMP conformance cases, or those in DIR, instead of checking files.",
+)
+@click.option(
+    "--writer-output",
+    metavar="DIR",
+    type=click.Path(path_type=Path),
+    help="With --suite: judge the files that another implementation wrote of the cases.",
+)
+def command(files: tuple[Path, ...], as_json: bool, suite: str | None, writer_output: Path | None) -> int:
+    """Check experiments, SMP documents of any dialect and results; exit 2 if any is wrong."""
+    if suite is not None:
+        from meshperf.cli.validate_suite import run_suite
+
+        if files:
+            raise UsageError("MP1002", "`--suite` takes no files beside the folder of its cases")
+        return run_suite(None if suite == _BUILT_IN else Path(suite), writer_output, as_json=as_json)
+    if writer_output is not None:
+        raise UsageError("MP1002", "`--writer-output` needs `--suite`", hint="write `--suite --writer-output DIR`")
+    if not files:
+        raise UsageError("MP1001", "which files are to be checked?", hint="name them, or write `--suite`")
     findings = [_check(path) for path in files]
     if as_json:
         click.echo(json.dumps([finding for finding, _ in findings], indent=2, ensure_ascii=False))
@@ -33,6 +61,8 @@ def command(files: tuple[Path, ...], as_json: bool) -> int:
         for finding, text in findings:
             if finding["ok"]:
                 click.echo(f"ok  {finding['file']}  {finding['kind']}")
+                for note in finding["notes"]:
+                    click.echo(f"    note: {note}")
             else:
                 click.echo(text, err=True)
     return ExitCode.OK if all(finding["ok"] for finding, _ in findings) else ExitCode.USAGE
@@ -45,26 +75,96 @@ def _check(path: Path) -> tuple[dict[str, Any], str]:
 
     document = None
     try:
-        document = read_document(path, max_bytes=MAX_RESULT_BYTES if path.suffix.lower() == ".json" else None)
-        kind = _kind(document)
+        binary = _binary(path)
+        if binary is not None:
+            kind, notes = _smp_words(binary)
+        else:
+            document = read_document(path, max_bytes=MAX_RESULT_BYTES if path.suffix.lower() == ".json" else None)
+            kind, notes = _kind(document)
     except DocumentError as error:
         problems = [error, *error.others]
         text = "\n\n".join(_told(problem, document, path) for problem in problems)
-        return {"file": str(path), "ok": False, "problems": [_as_data(problem) for problem in problems]}, text
-    return {"file": str(path), "ok": True, "kind": kind, "problems": []}, ""
+        finding = {"file": str(path), "ok": False, "problems": [_as_data(problem) for problem in problems], "notes": []}
+        return finding, text
+    return {"file": str(path), "ok": True, "kind": kind, "problems": [], "notes": notes}, ""
 
 
-def _kind(document: Document) -> str:
+def _binary(path: Path) -> tuple[SmpDocument, ...] | None:
+    """The documents of a file that is not text; None for text, and for what cannot be opened, which is told later."""
+    try:
+        with path.open("rb") as file:
+            head = file.read(4096)
+            if not any(byte < 32 and byte not in b"\t\n\r\f" for byte in head):
+                return None
+            from meshperf.spec.smp_reading import MAX_SMP_BYTES, is_binary, parse_smp
+
+            data = head + file.read(MAX_SMP_BYTES)
+    except (OSError, ValueError):
+        return None
+    return parse_smp(data, path) if is_binary(data) else None
+
+
+def _kind(document: Document) -> tuple[str, list[str]]:
+    """What a document is, and what a reader of it must know.
+
+    Raises:
+        DocumentError: every problem it has.
+    """
+    from meshperf.spec.envelope import is_envelope
     from meshperf.spec.experiment_reading import experiment_from_document
     from meshperf.spec.smp import is_result, read_result_document
+    from meshperf.spec.smp_imported import imported_from_document, is_imported
 
-    if is_result(document.data):
+    data = document.data
+    if is_imported(data):
+        try:
+            imported = imported_from_document(data)
+        except DocumentError as error:
+            raise document.error(error.code, error.message, error.location.pointer, hint=error.hint) from None
+        return f"imported result of {imported.source.tool}", [note.text for note in imported.notes]
+    if is_result(data) and "format" in data:
         run = read_result_document(document)
-        return f"result of {run.resident}, round {run.round}"
+        return f"result of {run.resident}, round {run.round}", []
+    if is_envelope(data) and not _is_foreign_envelope(document):
+        experiment = experiment_from_document(document)
+        return f"SMP test `{experiment.name}`, {len(experiment.targets)} target(s)", []
+    if isinstance(data, dict | list) and not (isinstance(data, dict) and "experiment" in data) and _is_smp(data):
+        from meshperf.spec.smp_reading import smp_from_document
+
+        return _smp_words(smp_from_document(document))
     experiment = experiment_from_document(document)
-    if experiment.is_smp_test:
-        return f"SMP test `{experiment.name}`, {len(experiment.targets)} target(s)"
-    return f"experiment `{experiment.name}`, {len(experiment.arms)} arm(s), {experiment.rounds} round(s)"
+    return f"experiment `{experiment.name}`, {len(experiment.arms)} arm(s), {experiment.rounds} round(s)", []
+
+
+def _is_smp(data: Any) -> bool:
+    from meshperf.spec.smp_generations import modern
+    from meshperf.spec.smp_messages import kind_of
+
+    if isinstance(data, list):
+        return bool(data) and all(isinstance(one, dict) and _is_smp(one) for one in data)
+    return kind_of(modern(data).data) is not None
+
+
+def _is_foreign_envelope(document: Document) -> bool:
+    """Whether a test file is in names that only a reader of all dialects knows."""
+    from meshperf.spec.smp_document import Dialect, Generation
+    from meshperf.spec.smp_reading import smp_from_document
+
+    try:
+        (found,) = smp_from_document(document)
+    except DocumentError:
+        return False  # the experiment's own reader explains what is wrong with a test
+    return found.dialect in (Dialect.PROTOJSON, Dialect.STRICT) or found.generation is not Generation.G2
+
+
+def _smp_words(documents: tuple[SmpDocument, ...]) -> tuple[str, list[str]]:
+    first = documents[0]
+    words = f"SMP {first.kind}, {first.dialect}"
+    if first.generation != "G2":
+        words += f", generation {first.generation}"
+    if len(documents) > 1:
+        words = f"{len(documents)} documents, the first: {words}"
+    return words, [note.text for document in documents for note in document.notes]
 
 
 def _told(problem: DocumentError, document: Document | None, path: Path) -> str:
