@@ -24,9 +24,7 @@ CALL = replace(
     headers=(("token", SECRET),),
     streams=2,
 )
-TLS = TlsSettings(
-    ca_pem="CA", server_name="app.local", certificate_pem="CERT", key_pem="KEY", minimum_version="1.2"
-)
+TLS = TlsSettings(ca_pem="CA", server_name="app.local", certificate_pem="CERT", key_pem="KEY", minimum_version="1.2")
 
 
 def asked(target: Target = TARGET, phase: Phase = PHASE, threads: int = 2) -> Asked:

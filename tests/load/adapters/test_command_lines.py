@@ -38,7 +38,10 @@ def test_every_name_that_a_file_may_have_has_an_adapter_and_no_other() -> None:
         ("h2load", {"--rps": "25.000000", "-c": "4", "-D": "5s"}),
         ("oha", {"-q": "100", "-c": "4", "-z": "5s", "-t": "3s", "--worker-threads": "2"}),
         ("vegeta", {"-rate": "100/1s", "-connections": "4", "-max-connections": "4", "-duration": "5s"}),
-        ("nighthawk", {"--rps": "100", "--connections": "4", "--duration": "5", "--timeout": "3", "--concurrency": "1"}),
+        (
+            "nighthawk",
+            {"--rps": "100", "--connections": "4", "--duration": "5", "--concurrency": "1"},
+        ),
     ],
 )
 def test_rate_connections_duration_and_timeout_reach_the_tool(name: str, expected: dict[str, str]) -> None:

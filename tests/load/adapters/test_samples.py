@@ -40,7 +40,11 @@ def test_what_wrk_added_is_taken_out_again(
     interval = duration // each if each else 0
     kept = corrected(latencies, interval) if interval else {v: latencies.count(v) for v in set(latencies)}
     path = tmp_path_factory.mktemp("wrk") / "latencies"
-    lines = [f"{duration} {len(latencies)} {connections}", *(f"{value} {count}" for value, count in kept.items()), "end"]
+    lines = [
+        f"{duration} {len(latencies)} {connections}",
+        *(f"{value} {count}" for value, count in kept.items()),
+        "end",
+    ]
     path.write_text("\n".join(lines) + "\n")
     assert wrk.read_samples(path) == Histogram.from_values(np.array(latencies) * 1e-6)
 

@@ -57,6 +57,6 @@ ADAPTER = Adapter(
     origin=always(LatencyOrigin.ACTUAL),
     loop=closed_or(LoopModel.SCHEDULED_CLOSED),
     model="a pool of Envoy's, which takes the last used one first",
-    install="build nighthawk_client from its source, or copy it out of its container image; name it with NIGHTHAWK_BIN",
+    install="build nighthawk_client from its source, or copy it out of its container image",
     proven=False,
 )

@@ -147,7 +147,7 @@ WRK2 = Adapter(
     origin=always(LatencyOrigin.INTENDED),
     loop=closed_or(LoopModel.OPEN),
     model="each has a schedule of its own",
-    install="build it from its source (its program is called wrk: name it with WRK2_BIN)",
+    install="build it from its source; its program is called wrk, so it must be named",
     version_arguments=("-v",),
     proven=False,
 )
