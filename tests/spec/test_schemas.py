@@ -9,7 +9,10 @@ from pathlib import Path
 import jsonschema
 import pytest
 from generated_runs import sample_run
+from generated_smp import documents
+from hypothesis import HealthCheck, given, settings
 
+from meshperf.cli.schema import NAMES
 from meshperf.spec.experiment_model import (
     ArmModel,
     ClientLibraryModel,
@@ -22,10 +25,13 @@ from meshperf.spec.experiment_model import (
 from meshperf.spec.reader import parse_document
 from meshperf.spec.schemas import SCHEMAS, schema, schema_text
 from meshperf.spec.smp import result_to_document
+from meshperf.spec.smp_document import SmpDocument
 from meshperf.spec.smp_read import KNOWN_KEYS
+from meshperf.spec.smp_schemas import SMP_SCHEMAS
 
 ROOT = Path(__file__).parents[2]
 REFERENCE = ROOT / "docs" / "reference"
+VALIDATORS = {name: jsonschema.Draft202012Validator(schema(name)) for name in SMP_SCHEMAS}
 
 
 @pytest.mark.parametrize("name", SCHEMAS)
@@ -73,3 +79,20 @@ def test_the_experiment_in_the_reference_is_valid(tmp_path: Path) -> None:
     path.write_text(block[1])
     assert list(read_experiment(path).arms) == ["baseline", "envoy"]
     assert json.loads(schema_text("experiment"))["additionalProperties"] is False
+
+
+def test_the_names_that_the_verb_offers_are_the_schemas() -> None:
+    assert tuple(NAMES) == tuple(SCHEMAS)
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(documents())
+def test_every_smp_document_fits_the_schema_of_its_kind(document: SmpDocument) -> None:
+    (name,) = [name for name, kind in SMP_SCHEMAS.items() if kind is document.kind]
+    assert list(VALIDATORS[name].iter_errors(document.data)) == []
+
+
+def test_a_value_of_the_wrong_type_does_not_fit_its_schema() -> None:
+    assert list(VALIDATORS["smp-result"].iter_errors({"actual_qps": "fast"}))
+    assert list(VALIDATORS["smp-mesh-config"].iter_errors({"sidecar": {"bps": 3_000_000_000}}))
+    assert list(VALIDATORS["smp-mesh"].iter_errors({"type": "ISTO"}))

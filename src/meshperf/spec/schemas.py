@@ -21,7 +21,9 @@ from meshperf.spec.smp_write import DISTRIBUTIONS, FORMAT
 __all__ = ["SCHEMAS", "schema", "schema_text"]
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
-SCHEMAS = ("experiment", "result")
+SCHEMAS = (
+    "experiment", "result", "smp-test-file", "smp-test", "smp-result", "smp-mesh-config", "smp-environment", "smp-mesh",
+)  # fmt: skip
 _BUCKETS = {
     "type": "object",
     "description": "HdrHistogram's counters of nanoseconds, three significant digits; only those that are not empty.",
@@ -35,6 +37,10 @@ _BUCKETS = {
 
 def schema(name: str) -> dict[str, Any]:
     """The schema of one kind of document, a word of `SCHEMAS`."""
+    if name.startswith("smp-"):
+        from meshperf.spec.smp_schemas import smp_schema
+
+        return smp_schema(name)
     return {"experiment": _experiment, "result": _result}[name]()
 
 
@@ -116,6 +122,11 @@ def _result() -> dict[str, Any]:
         "kind": of("kind"),
         "figures": {"type": "object", "additionalProperties": number, "description": "Seconds; from the histograms."},
     }
+    from meshperf.spec.smp_document import Kind
+    from meshperf.spec.smp_messages import table_of
+    from meshperf.spec.smp_schemas import properties_of
+
+    properties |= properties_of(table_of(Kind.RESULT), definitions, without=properties)  # of results we do not measure
     required = ["id", "start_time", "end_time", "format", "requests", "bytes", "generator_health"]
     return {
         "$schema": DIALECT,
