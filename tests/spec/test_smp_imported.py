@@ -26,7 +26,10 @@ from meshperf.spec.imported import (
     Source,
 )
 from meshperf.spec.record_codec import field_types
+from meshperf.spec.smp_document import Dialect, Kind
 from meshperf.spec.smp_imported import IMPORTED_FORMAT, imported_from_document, imported_to_document
+from meshperf.spec.smp_reading import parse_smp
+from meshperf.spec.smp_writing import write_smp
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers(-(2**53), 2**53) | NUMBER | TEXT,
@@ -77,6 +80,16 @@ SAMPLE = Imported(
 def test_a_record_comes_back_from_its_document_through_json(imported: Imported) -> None:
     text = json.dumps(imported_to_document(imported), allow_nan=False)
     assert imported_from_document(json.loads(text)) == imported
+
+
+@pytest.mark.parametrize("dialect", [Dialect.STRICT, Dialect.PROTOBUF, Dialect.PROTOBUF_DELIMITED])
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(imports())
+def test_a_record_comes_back_through_every_dialect(dialect: Dialect, imported: Imported) -> None:
+    (document,) = parse_smp(json.dumps(imported_to_document(imported)).encode(), kind=Kind.RESULT)
+    (back,) = parse_smp(write_smp([document], dialect), kind=Kind.RESULT)
+    assert back.data == document.data
+    assert imported_from_document(back.data) == imported
 
 
 def test_the_standards_fields_are_in_the_standards_units() -> None:

@@ -52,7 +52,7 @@ def settle_units(
         convert: the caller says that suspect latencies are seconds.
     """
     latencies = data.get("latencies_ms")
-    if not isinstance(latencies, dict) or UNITS in data.get("labels", {}):
+    if not isinstance(latencies, dict) or UNITS in data.get("labels", {}) or _is_ours(data):
         return data, []
     proof = _proof(data, latencies)
     if proof is not None:
@@ -64,6 +64,11 @@ def settle_units(
         return _converted(data, latencies, "seconds, as the caller said")
     text = f"`latencies_ms` probably holds seconds: {doubt}; it was taken as milliseconds (`--convert-units` converts)"
     return data, [SmpNote(kind=NoteKind.UNIT_SUSPECT, text=text, pointer="/latencies_ms")]
+
+
+def _is_ours(data: dict[str, Any]) -> bool:
+    """Whether meshperf wrote the document: then its latencies are in milliseconds."""
+    return str(data.get("format", "")).startswith(("result/", "imported/"))
 
 
 def _typical(latencies: dict[str, Any]) -> float | None:
