@@ -115,7 +115,7 @@ class _Csv:
     def read(self, incoming: Incoming) -> Iterator[Imported]:
         columns = RequestColumns(start="offset", latency="response time", status="status code", half_s=0.5e-4)
         source = Source(tool="hey", form="csv")
-        record = request_table(Table(incoming), columns, source, LatencyOrigin.ACTUAL)
+        record = request_table(Table(incoming, needed=columns.needed), columns, source, LatencyOrigin.ACTUAL)
         if (record.requests or 0) >= _KEPT:
             record = replace(record, requests=None, achieved_rps=None, notes=(*record.notes, sampled(_KEPT, None)))
         yield record

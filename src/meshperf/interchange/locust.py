@@ -58,7 +58,7 @@ class _Stats:
         return 0.95 if _HEADINGS.match(head_text(incoming)) else 0.0
 
     def read(self, incoming: Incoming) -> Iterator[Imported]:
-        table = Table(incoming)
+        table = Table(incoming, needed=("name",))
         rows = [row for row in table.rows() if row.cells.get("name", "").strip()]
         single = [row for row in rows if row.cells["name"].strip() not in _ALL]
         for row in single if len(single) == 1 else rows:

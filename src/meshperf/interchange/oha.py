@@ -136,7 +136,9 @@ class _Csv:
         columns = RequestColumns(
             start="request start", latency="request duration", status="status", half_s=0.5e-9, bytes_in="bytes"
         )
-        yield request_table(Table(incoming), columns, Source(tool="oha", form="csv"), LatencyOrigin.UNKNOWN)
+        yield request_table(
+            Table(incoming, needed=columns.needed), columns, Source(tool="oha", form="csv"), LatencyOrigin.UNKNOWN
+        )
 
 
 class _Text:

@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 
 from meshperf.errors import DocumentError, Location
 from meshperf.interchange.format import Form, Incoming, Reader
+from meshperf.interchange.numbers import plain_number
 from meshperf.interchange.quantiles import STANDARD, completed
 from meshperf.interchange.text import Line, head_text, lines_of
 from meshperf.spec.imported import (
@@ -145,7 +146,7 @@ def _put(series: _Series, part: str, bound: str | None, text: str, line: Line) -
 
 def _number(text: str, line: Line) -> float:
     try:
-        return float(text)
+        return plain_number(text)
     except ValueError:
         raise line.broken(f"not a number: {text[:40]!r}") from None
 

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import csv
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 
 from meshperf.errors import DocumentError, Location
 from meshperf.interchange.format import Incoming
+from meshperf.interchange.numbers import plain_number
 
 __all__ = ["LONGEST_LINE", "Row", "Table", "column_name", "line_batches"]
 
@@ -67,7 +68,7 @@ class Row:
         if text in ("", "N/A", "null"):
             return None
         try:
-            value = float(text)
+            value = plain_number(text)
         except ValueError:
             raise self.broken(f"`{column}` must be a number, found {text[:40]!r}") from None
         if not 0 <= value < float("inf"):
@@ -109,8 +110,10 @@ class Table:
     last of a file that was cut off: `cut_at` is then its line.
     """
 
-    def __init__(self, incoming: Incoming, delimiter: str = ",") -> None:
+    def __init__(self, incoming: Incoming, delimiter: str = ",", *, needed: Collection[str] = ()) -> None:
+        """`needed`: columns without which the table is not what it was taken for."""
         self._incoming = incoming
+        self._needed = needed
         self._delimiter = delimiter
         self.cut_at: int | None = None
 
@@ -127,6 +130,9 @@ class Table:
                     pass
                 elif names is None:
                     names = [column_name(cell) for cell in cells]
+                    missing = [name for name in self._needed if name not in names]
+                    if missing:
+                        raise _wrong(self._incoming, "MP2402", f"the column `{missing[0]}` is missing", begin)
                 elif len(cells) == len(names):
                     yield Row(self._incoming, begin, dict(zip(names, cells, strict=True)))
                 elif lines.unfinished:

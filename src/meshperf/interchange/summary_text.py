@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from meshperf.interchange.numbers import plain_number
 from meshperf.interchange.printed import Printed, printed_time
 from meshperf.interchange.quantiles import bounds_in, in_order
 from meshperf.interchange.text import Line
@@ -53,7 +54,7 @@ class Summary:
         if found is None or "nan" in found[1].lower():
             return None
         try:
-            return float(found[1].split()[0].rstrip("%"))
+            return plain_number(found[1].split()[0].rstrip("%"))
         except ValueError:
             raise found[0].broken(f"`{name}` must be a number, found {found[1][:40]!r}") from None
 

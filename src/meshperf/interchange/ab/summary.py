@@ -12,6 +12,7 @@ from collections.abc import Iterator
 
 from meshperf.interchange.format import Form, Incoming, Reader
 from meshperf.interchange.fortio import numbered
+from meshperf.interchange.numbers import plain_number
 from meshperf.interchange.text import Line, head_text, lines_of
 from meshperf.spec.imported import (
     Imported,
@@ -31,7 +32,8 @@ _FIELD = re.compile(r"([A-Z][A-Za-z0-9 /-]{2,40}):\s+(\S.*)")
 _FAILURES = re.compile(
     r"\s*\((?:Connect: (\d{1,18}), )?Receive: (\d{1,18}), Length: (\d{1,18}), Exceptions: (\d{1,18})\)"
 )
-_TOTAL = re.compile(r"Total:\s+([\d.]+)\s+([\d.]+)\s+(?:([\d.]+)\s+([\d.]+)\s+)?([\d.]+)\s*")
+_FIGURE = r"([0-9]{1,12}(?:\.[0-9]{1,6})?)"
+_TOTAL = re.compile(rf"Total:\s+{_FIGURE}\s+{_FIGURE}\s+(?:{_FIGURE}\s+{_FIGURE}\s+)?{_FIGURE}\s*")
 _PERCENT = re.compile(r"\s*(\d{1,3})%\s+(\d{1,12})(?:\s+\(longest request\))?\s*")
 _HALF_S = 0.5e-3
 
@@ -149,7 +151,7 @@ def _number(fields: dict[str, tuple[Line, str]], name: str) -> float | None:
     if found is None:
         return None
     try:
-        value = float(found[1].split()[0])
+        value = plain_number(found[1].split()[0])
     except ValueError:
         raise found[0].broken(f"`{name}` must be a number, found {found[1][:40]!r}") from None
     if not 0 <= value < 1e18:

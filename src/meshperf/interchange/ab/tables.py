@@ -40,7 +40,7 @@ class _Percentiles:
     def read(self, incoming: Incoming) -> Iterator[Imported]:
         ends: dict[int, float] = {}
         quantiles: list[Quantile] = []
-        table = Table(incoming)
+        table = Table(incoming, needed=("percentage served", "time in ms"))
         last = -1.0
         for row in table.rows():
             percent, value = row.need("percentage served"), row.need("time in ms") * 1e-3
@@ -86,7 +86,7 @@ class _Gnuplot:
         samples = Samples()
         begin: float | None = None
         end = 0.0
-        table = Table(incoming, "\t")
+        table = Table(incoming, "\t", needed=("seconds", "ttime"))
         for row in table.rows():
             second, latency = row.need("seconds"), row.need("ttime") * 1e-3
             if second > 1e11:

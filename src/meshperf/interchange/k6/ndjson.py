@@ -7,7 +7,6 @@ over after a look at its ends. A name with an escape in it is always parsed.
 from __future__ import annotations
 
 import json
-import math
 import re
 from collections.abc import Iterator, Sequence
 from datetime import datetime
@@ -32,6 +31,7 @@ _NAMES = frozenset(name.encode() for name in NAMES)
 _WANTED = re.compile(b"|".join(re.escape(name.encode()) for name in NAMES) + rb"|\\u")
 _decoded = json.JSONDecoder().raw_decode
 """Without the guess of an encoding and the search for space that `json.loads` begins and ends with."""
+_MOST = 10**18
 _SECOND = 19
 """Characters of a time up to its whole seconds."""
 
@@ -119,9 +119,19 @@ def _parts(point: dict[str, Any]) -> tuple[str, float, dict[str, str], str]:
         raise _Misshapen("`time` must be a time")
     if tags is not None and not isinstance(tags, dict):
         raise _Misshapen("`tags` must be a mapping")
-    if not math.isfinite(value):
-        raise ValueError(f"a value of {value} cannot be")
-    return point["metric"], float(value), {} if tags is None else tags, time
+    if not abs(value) < _MOST:  # not a number, infinite, or a whole number that no float holds
+        raise ValueError("a value that large, or not a number, cannot be")
+    return point["metric"], float(value), _texts(tags or {}), time
+
+
+def _texts(tags: dict[str, Any]) -> dict[str, str]:
+    """Tags as k6 writes them, as text; other writers use numbers and booleans. Raises _Misshapen."""
+    if all(type(value) is str for value in tags.values()):
+        return tags
+    texts = {name: value for name, value in tags.items() if value is not None}
+    if not all(isinstance(value, str | int | float) for value in texts.values()):
+        raise _Misshapen("a tag must be text")
+    return {name: str(value).lower() if isinstance(value, bool) else str(value) for name, value in texts.items()}
 
 
 def _span(times: list[str], incoming: Incoming, first: int) -> tuple[datetime, datetime]:

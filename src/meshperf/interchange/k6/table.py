@@ -11,6 +11,7 @@ from meshperf.errors import DocumentError, Location
 from meshperf.interchange.format import Form, Incoming, Reader
 from meshperf.interchange.json_value import moment
 from meshperf.interchange.k6.points import NAMES, Points
+from meshperf.interchange.numbers import plain_number
 from meshperf.interchange.samples import truncated
 from meshperf.interchange.streams import line_batches
 from meshperf.interchange.text import head_text
@@ -79,7 +80,7 @@ def _gather(points: Points, headings: list[str], lines: Sequence[bytes], first: 
         if row["metric_name"] not in NAMES:
             continue
         try:
-            value, time = float(row["metric_value"]), _epoch(row["timestamp"])
+            value, time = plain_number(row["metric_value"]), _epoch(row["timestamp"])
         except ValueError:
             raise _wrong(incoming, "MP2402", "`metric_value` or `timestamp` is no number", number) from None
         try:
@@ -99,7 +100,7 @@ def _epoch(text: str) -> float:
         if found is None:
             raise ValueError("no time")
         return found.timestamp()
-    number = float(text)
+    number = plain_number(text)
     for limit, unit in _EPOCH:
         if 0 <= number < limit:
             return number * unit

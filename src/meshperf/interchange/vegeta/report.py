@@ -17,6 +17,7 @@ from meshperf.interchange.extras import rest_of
 from meshperf.interchange.format import Form, Incoming, Reader
 from meshperf.interchange.fortio import numbered
 from meshperf.interchange.json_value import Value
+from meshperf.interchange.numbers import plain_number
 from meshperf.interchange.quantiles import STANDARD
 from meshperf.interchange.sniffing import keys_at
 from meshperf.interchange.text import Line, head_text, lines_of
@@ -43,7 +44,7 @@ _RATIO = 1e-4
 
 def is_success(code: str) -> bool:
     """vegeta's own rule."""
-    return code.isdecimal() and 200 <= int(code) < 400
+    return len(code) == 3 and code.isdecimal() and 200 <= int(code) < 400
 
 
 class _Json:
@@ -222,7 +223,7 @@ def _go_time(line: Line, text: str) -> float:
 
 def _float(line: Line, text: str) -> float:
     try:
-        value = float(text)
+        value = plain_number(text)
     except ValueError:
         raise line.broken(f"not a number: {text[:40]!r}") from None
     if not 0 <= value < 1e18:
