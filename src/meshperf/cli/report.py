@@ -41,6 +41,7 @@ def command(reference: str, out: Path | None, form: str | None) -> int:
       meshperf report results/sidecar-cost --out public --format html
     """
     from meshperf.cli.kept_results import find
+    from meshperf.cli.outside_bundles import refuse_bundle
     from meshperf.errors import UsageError
 
     kept = find(reference)
@@ -51,7 +52,7 @@ def command(reference: str, out: Path | None, form: str | None) -> int:
             hint="finish it with `meshperf run FILE --resume DIR`",
         )
     folder = Path(f"{_file_name(kept.name)}-report") if out is None else out
-    _refuse_bundle(folder)
+    refuse_bundle(folder)
     for path in _write(kept, folder, form):
         click.echo(str(path))
     return 0
@@ -97,20 +98,6 @@ def _copy(source: Path, folder: Path, names: Iterable[Path]) -> list[Path]:
         write_whole(target, (source / name).read_bytes())
         copied.append(target)
     return copied
-
-
-def _refuse_bundle(folder: Path) -> None:
-    """A bundle lists every file it holds; one more would make `verify` fail."""
-    from meshperf.errors import UsageError
-    from meshperf.experiment.bundle_reading import MANIFEST
-
-    inside = folder.resolve()
-    if any((parent / MANIFEST).is_file() for parent in (inside, *inside.parents)):
-        raise UsageError(
-            "MP1002",
-            f"{folder} lies in a result bundle, whose files are listed and sealed",
-            hint="choose a folder outside it with --out",
-        )
 
 
 def _file_name(name: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from typing import Any
+from urllib.parse import quote
 
 from meshperf.report.findings import Finding, Rule, State
 
@@ -64,7 +65,7 @@ def _result(finding: Finding, rule: int, artifact: str) -> dict[str, Any]:
         "message": {"text": f"{finding.group}: {finding.text}"},
         "locations": [
             {
-                "physicalLocation": {"artifactLocation": {"uri": artifact}, "region": {"startLine": 1}},
+                "physicalLocation": {"artifactLocation": {"uri": quote(artifact)}, "region": {"startLine": 1}},
                 "logicalLocations": [{"name": finding.name, "fullyQualifiedName": f"{finding.group}/{finding.name}"}],
             }
         ],

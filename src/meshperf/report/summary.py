@@ -6,6 +6,7 @@ The same sections as the report's, without the evidence; `meshperf report` write
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from meshperf.analysis.records import Comparison
 from meshperf.report import context, sections, single, wording
@@ -41,4 +42,9 @@ def summary(comparisons: Sequence[Comparison], runs: Sequence[RunResult]) -> str
 
 
 def _chosen(of: Sequence[Section], keys: Sequence[str]) -> tuple[Section, ...]:
-    return tuple(section for section in of if section.key in keys)
+    """These sections, without what the report folds away: it is evidence and no answer."""
+    return tuple(
+        replace(section, exhibits=tuple(one for one in section.exhibits if not one.folded))
+        for section in of
+        if section.key in keys
+    )

@@ -8,29 +8,29 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from meshperf.interchange.export.columns import COLUMNS, Cell, row_of
-from meshperf.interchange.export.form import ExportForm, Writer
+from meshperf.interchange.export.form import ExportForm, PartialWriter, Writer
 from meshperf.interchange.export.outgoing import Outgoing
 from meshperf.interchange.export.parts import Part
 
 __all__ = ["IN_A_TABLE", "WRITERS"]
 
 IN_A_TABLE = frozenset(
-    {Part.BOUNDS, Part.ORIGIN, Part.LOOP, Part.KINDS_OF_FAILURE, Part.CENSORED, Part.NOTES, Part.MESH}
-)
+    {
+        Part.BOUNDS, Part.ORIGIN, Part.LOOP, Part.KINDS_OF_FAILURE, Part.CENSORED, Part.SERVICE_TIMES, Part.VALIDITY,
+        Part.NOTES, Part.MESH,
+    }
+)  # fmt: skip
 """What the columns of `columns` hold beside counts, rates and percentiles."""
 
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
-class _Csv:
+class _Csv(PartialWriter):
     form = ExportForm(
         name="csv", title="CSV, one result a row, units in the names of the columns", suffix=".csv", carries=IN_A_TABLE
     )
 
-    def lacks(self, result: Outgoing) -> str | None:
-        return None
-
-    def write(self, results: Sequence[Outgoing]) -> bytes:
+    def write(self, results: Sequence[Outgoing], *, lossy: bool = False) -> bytes:
         out = io.StringIO()
         writer = csv.writer(out, lineterminator="\n")
         writer.writerow(column.name for column in COLUMNS)

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from meshperf.interchange.export.outgoing import Outgoing
-from meshperf.interchange.export.parts import Part
+from meshperf.interchange.export.parts import Part, left_out
 
-__all__ = ["ExportForm", "Writer"]
+__all__ = ["ExportForm", "PartialWriter", "Writer"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,7 +21,7 @@ class ExportForm:
     title: str
     suffix: str
     """Of its files: `.json`."""
-    carries: frozenset[Part]
+    carries: frozenset[Part] = frozenset()
     """What of a result it has a place for, beside counts, rates and percentiles."""
     note: str = ""
     """What a reader of the format will take differently, in a sentence; may be empty."""
@@ -38,9 +38,29 @@ class Writer(Protocol):
     def lacks(self, result: Outgoing) -> str | None:
         """What the format cannot do without and this result does not have; None: it can be written."""
 
-    def write(self, results: Sequence[Outgoing]) -> bytes:
+    def lost(self, results: Sequence[Outgoing]) -> tuple[str, ...]:
+        """What at least one of the results has and the format has no place for, in words or JSON pointers."""
+
+    def write(self, results: Sequence[Outgoing], *, lossy: bool = False) -> bytes:
         """The file with these results, none of which lacks anything.
+
+        Args:
+            lossy: allow a document that is to be complete to lose something; it means nothing to a format that only
+                ever shows part of a result.
 
         Raises:
             PrerequisiteError: MP3004, a library that the format needs is not installed.
+            DocumentError: MP2203, the document would lose something and `lossy` does not allow it.
         """
+
+
+class PartialWriter:
+    """What the formats that show part of a result have in common: any result will do, and the rest is left out."""
+
+    form: ExportForm
+
+    def lacks(self, result: Outgoing) -> str | None:
+        return None
+
+    def lost(self, results: Sequence[Outgoing]) -> tuple[str, ...]:
+        return tuple(part.value for part in left_out(results, self.form.carries))

@@ -15,7 +15,7 @@ from itertools import accumulate
 from typing import Any
 
 from meshperf.histograms import EMPTY, Histogram, merge
-from meshperf.interchange.export.form import ExportForm, Writer
+from meshperf.interchange.export.form import ExportForm, PartialWriter, Writer
 from meshperf.interchange.export.outgoing import Outgoing, deviation_s, quantiles_of
 from meshperf.interchange.export.parts import Part
 from meshperf.spec.imported import Bucket, Imported, LoopModel, Quantile
@@ -28,7 +28,7 @@ _OTHER_FAILURES = "-1"
 """fortio's code for what never became a reply."""
 
 
-class _Fortio:
+class _Fortio(PartialWriter):
     form = ExportForm(
         name="fortio",
         title="fortio JSON, for fortio's report page",
@@ -45,7 +45,12 @@ class _Fortio:
             return "how many requests there were"
         return None
 
-    def write(self, results: Sequence[Outgoing]) -> bytes:
+    def lost(self, results: Sequence[Outgoing]) -> tuple[str, ...]:
+        untimed = sum(max(_failures(one) - one.run.failed.total, 0) for one in results if one.run is not None)
+        told = (f"{untimed} failures without a time, which fortio's page does not count",) if untimed else ()
+        return (*super().lost(results), *told)
+
+    def write(self, results: Sequence[Outgoing], *, lossy: bool = False) -> bytes:
         documents = [document(result) for result in results]
         shown: Any = documents[0] if len(documents) == 1 else documents
         return (json.dumps(shown, ensure_ascii=False, allow_nan=False, indent=2) + "\n").encode("utf-8", "replace")
@@ -73,7 +78,7 @@ def document(result: Outgoing) -> dict[str, Any]:
         "DurationHistogram": histogram,
         "ErrorsDurationHistogram": _of_histogram(failed) if failed.total else None,
         "RetCodes": _codes(record, result),
-        "URL" if web else "Destination": record.url,
+        "URL" if web else "Destination": record.url or "",
         "H2": record.protocol == "http2" if web and record.protocol is not None else None,
         "HTTP10": True if record.protocol == "http1.0" else None,
         "Streams": record.streams if record.protocol == "grpc" else None,
@@ -98,13 +103,17 @@ def _codes(record: Imported, result: Outgoing) -> dict[str, int] | None:
     if record.ok is None:
         return None
     codes = {_GOOD.get(record.protocol or "", "200"): record.ok} if record.ok else {}
-    failed = record.errors or 0
-    if result.run is not None:
-        failed = result.run.counts.errors + result.run.counts.timeouts
     named = record.errors_by_grpc_status if record.protocol == "grpc" else record.errors_by_status
     codes |= named
-    rest = failed - sum(named.values())
+    rest = _failures(result) - sum(named.values())
     return codes | {_OTHER_FAILURES: rest} if rest > 0 else codes
+
+
+def _failures(result: Outgoing) -> int:
+    """Requests that failed while somebody waited for them: what was never answered or never sent is not among them."""
+    if result.run is None:
+        return result.whole.errors or 0
+    return result.run.counts.errors + result.run.counts.timeouts
 
 
 def _histogram(record: Imported, response: Histogram) -> dict[str, Any]:

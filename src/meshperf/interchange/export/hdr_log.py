@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from meshperf.interchange.export.form import ExportForm, Writer
+from meshperf.interchange.export.form import ExportForm, PartialWriter, Writer
 from meshperf.interchange.export.outgoing import Outgoing, names_of
 from meshperf.interchange.export.parts import Part
 
@@ -18,7 +18,7 @@ __all__ = ["WRITERS"]
 _HEADING = '"StartTimestamp","Interval_Length","Interval_Max","Interval_Compressed_Histogram"'
 
 
-class _HdrLog:
+class _HdrLog(PartialWriter):
     form = ExportForm(
         name="hdr-log",
         title="HdrHistogram log V2, one histogram in nanoseconds a result",
@@ -30,7 +30,7 @@ class _HdrLog:
     def lacks(self, result: Outgoing) -> str | None:
         return None if result.record.response.total else "an exact histogram"
 
-    def write(self, results: Sequence[Outgoing]) -> bytes:
+    def write(self, results: Sequence[Outgoing], *, lossy: bool = False) -> bytes:
         starts = [one.record.start_time for one in results if one.record.start_time is not None]
         begin = min(starts, default=None)
         lines = ["#[Logged by meshperf]", "#[Histogram log format version 1.3]"]

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from meshperf.interchange.export.cumulative import cumulative
-from meshperf.interchange.export.form import ExportForm, Writer
+from meshperf.interchange.export.form import ExportForm, PartialWriter, Writer
 from meshperf.interchange.export.outgoing import Outgoing, names_of, time_word
 from meshperf.interchange.export.parts import Part
 from meshperf.spec.imported import Imported
@@ -46,19 +46,16 @@ _BOUNDS = {
 }
 
 
-class _OpenMetrics:
+class _OpenMetrics(PartialWriter):
     form = ExportForm(
         name="openmetrics",
         title="OpenMetrics text, with the end of each result as its time",
         suffix=".om.txt",
-        carries=frozenset({Part.DISTRIBUTION, Part.BOUNDS, Part.ORIGIN, Part.LOOP, Part.MESH}),
+        carries=frozenset({Part.DISTRIBUTION, Part.BOUNDS, Part.ORIGIN, Part.LOOP, Part.VALIDITY, Part.MESH}),
         note="buckets are at most an eighth of their value wide",
     )
 
-    def lacks(self, result: Outgoing) -> str | None:
-        return None
-
-    def write(self, results: Sequence[Outgoing]) -> bytes:
+    def write(self, results: Sequence[Outgoing], *, lossy: bool = False) -> bytes:
         named = [(result, _labels(result, name)) for result, name in zip(results, names_of(results), strict=True)]
         lines = [*_information(named), *_gauges(named), *_counters(named)]
         for word, about in _TIME_HELP.items():

@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Any
 
 from meshperf.interchange.export.cumulative import bucket_counts, cumulative
-from meshperf.interchange.export.form import ExportForm, Writer
+from meshperf.interchange.export.form import ExportForm, PartialWriter, Writer
 from meshperf.interchange.export.outgoing import Outgoing, time_word
 from meshperf.interchange.export.parts import Part
 
@@ -22,19 +22,16 @@ _DELTA = 1
 """`AGGREGATION_TEMPORALITY_DELTA`."""
 
 
-class _Otlp:
+class _Otlp(PartialWriter):
     form = ExportForm(
         name="otlp",
         title="OpenTelemetry metrics, OTLP/JSON",
         suffix=".otlp.json",
-        carries=frozenset({Part.DISTRIBUTION, Part.BOUNDS, Part.ORIGIN, Part.LOOP, Part.MESH}),
+        carries=frozenset({Part.DISTRIBUTION, Part.BOUNDS, Part.ORIGIN, Part.LOOP, Part.VALIDITY, Part.MESH}),
         note="buckets are at most an eighth of their value wide",
     )
 
-    def lacks(self, result: Outgoing) -> str | None:
-        return None
-
-    def write(self, results: Sequence[Outgoing]) -> bytes:
+    def write(self, results: Sequence[Outgoing], *, lossy: bool = False) -> bytes:
         request = {"resourceMetrics": [_resource(result) for result in results]}
         return (json.dumps(request, ensure_ascii=False, allow_nan=False, separators=(",", ":")) + "\n").encode(
             "utf-8", "replace"

@@ -10,13 +10,13 @@ from typing import Any
 from meshperf.errors import PrerequisiteError
 from meshperf.interchange.export.columns import COLUMNS, Content, row_of
 from meshperf.interchange.export.csv_table import IN_A_TABLE
-from meshperf.interchange.export.form import ExportForm, Writer
+from meshperf.interchange.export.form import ExportForm, PartialWriter, Writer
 from meshperf.interchange.export.outgoing import Outgoing
 
 __all__ = ["WRITERS"]
 
 
-class _Parquet:
+class _Parquet(PartialWriter):
     form = ExportForm(
         name="parquet",
         title="Parquet, the columns of the CSV with their types (needs pyarrow)",
@@ -25,10 +25,7 @@ class _Parquet:
         binary=True,
     )
 
-    def lacks(self, result: Outgoing) -> str | None:
-        return None
-
-    def write(self, results: Sequence[Outgoing]) -> bytes:
+    def write(self, results: Sequence[Outgoing], *, lossy: bool = False) -> bytes:
         arrow, parquet = _libraries()
         types = {
             Content.TEXT: arrow.string(),

@@ -8,7 +8,7 @@ from enum import StrEnum
 from meshperf.interchange.export.outgoing import Outgoing
 from meshperf.spec.imported import LatencyOrigin, LoopModel
 
-__all__ = ["EVERYTHING", "Part", "left_out", "parts_of"]
+__all__ = ["Part", "left_out", "parts_of"]
 
 
 class Part(StrEnum):
@@ -21,19 +21,18 @@ class Part(StrEnum):
     LOOP = "whether the loop is open or closed"
     KINDS_OF_FAILURE = "failures by status and reason"
     CENSORED = "requests that were never answered or never sent, as such"
-    OTHER_TIMES = "service, failure and connection times beside the response times"
+    SERVICE_TIMES = "service times beside the response times"
+    OTHER_TIMES = "times of failures, connections and handshakes"
     OVER_TIME = "slices and figures over time"
     USAGE = "CPU and memory of the components"
     FACTS = "facts of the environment and the method"
     GENERATOR = "what the generator says of itself"
-    VALIDITY = "validity, guards and claims"
+    VALIDITY = "whether the run is valid"
+    GUARDS = "guards and claims"
     NOTES = "warnings and notes"
     KIND = "the answer of the test kind"
     MESH = "the mesh"
     FOREIGN_KEYS = "keys of the source that meshperf does not know"
-
-
-EVERYTHING = frozenset(Part)
 
 
 def parts_of(result: Outgoing) -> frozenset[Part]:
@@ -52,15 +51,17 @@ def parts_of(result: Outgoing) -> frozenset[Part]:
         Part.FOREIGN_KEYS: bool(record.extra),
     }
     if run is not None:
-        others = (run.service, run.failed, run.censored, run.connect, run.handshake)
+        others = (run.failed, run.censored, run.connect, run.handshake)
         has |= {
             Part.CENSORED: run.counts.unanswered + run.counts.not_sent > 0,
+            Part.SERVICE_TIMES: run.service.total > 0,
             Part.OTHER_TIMES: any(one.total for one in others),
             Part.OVER_TIME: bool(run.slices or run.series),
             Part.USAGE: bool(run.resources),
             Part.FACTS: bool(run.facts),
             Part.GENERATOR: True,
             Part.VALIDITY: True,
+            Part.GUARDS: bool(run.guards or run.claims),
             Part.NOTES: bool(run.warnings),
             Part.KIND: run.kind is not None,
         }

@@ -1,37 +1,55 @@
-"""SMP result documents in the extended dialect: all of a result, as one object or a list of them."""
+"""SMP result documents in every dialect; `extended` is all of a result as meshperf keeps it."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
-from typing import Any
 
 from meshperf.interchange.export.form import ExportForm, Writer
 from meshperf.interchange.export.outgoing import Outgoing
-from meshperf.interchange.export.parts import EVERYTHING
+from meshperf.spec.smp_document import Dialect, Kind, SmpDocument
 from meshperf.spec.smp_imported import imported_to_document
 from meshperf.spec.smp_write import result_to_document
+from meshperf.spec.smp_writing import lost_paths, write_smp
 
-__all__ = ["WRITERS", "extended"]
+__all__ = ["WRITERS"]
+
+_TITLES = {
+    Dialect.EXTENDED: "SMP result documents with all of our extensions",
+    Dialect.STRICT: "SMP, only the standard's fields; everything else as JSON text in a label",
+    Dialect.SMP_GO: "SMP as Go's plain JSON reader takes it",
+    Dialect.PROTOJSON: "SMP as protobuf's JSON reader takes it",
+    Dialect.PROTOBUF: "SMP as one binary protobuf message, one result a file",
+    Dialect.PROTOBUF_DELIMITED: "SMP as binary protobuf messages, each with its length before it",
+}
+_BINARY = (Dialect.PROTOBUF, Dialect.PROTOBUF_DELIMITED)
 
 
-def extended(result: Outgoing) -> dict[str, Any]:
-    """The SMP document of a result in the extended dialect."""
-    return imported_to_document(result.whole) if result.run is None else result_to_document(result.run)
+def _document(result: Outgoing) -> SmpDocument:
+    data = imported_to_document(result.whole) if result.run is None else result_to_document(result.run)
+    return SmpDocument(kind=Kind.RESULT, data=data)
 
 
-class _Extended:
-    form = ExportForm(
-        name="smp", title="SMP result documents, extended dialect", suffix=".json", carries=EVERYTHING, one_a_file=True
-    )
+class _Smp:
+    def __init__(self, dialect: Dialect) -> None:
+        binary = dialect in _BINARY
+        self._dialect = dialect
+        self.form = ExportForm(
+            name=dialect.value,
+            title=_TITLES[dialect],
+            suffix=".pb" if binary else ".json",
+            one_a_file=dialect is not Dialect.PROTOBUF_DELIMITED,
+            binary=binary,
+        )
 
     def lacks(self, result: Outgoing) -> str | None:
         return None
 
-    def write(self, results: Sequence[Outgoing]) -> bytes:
-        documents = [extended(result) for result in results]
-        shown: Any = documents[0] if len(documents) == 1 else documents
-        return (json.dumps(shown, ensure_ascii=False, allow_nan=False, separators=(",", ":")) + "\n").encode()
+    def lost(self, results: Sequence[Outgoing]) -> tuple[str, ...]:
+        paths = (path for result in results for path in lost_paths(_document(result), self._dialect))
+        return tuple(dict.fromkeys(paths))
+
+    def write(self, results: Sequence[Outgoing], *, lossy: bool = False) -> bytes:
+        return write_smp([_document(result) for result in results], self._dialect, lossy=lossy)
 
 
-WRITERS: tuple[Writer, ...] = (_Extended(),)
+WRITERS: tuple[Writer, ...] = tuple(_Smp(dialect) for dialect in _TITLES)
