@@ -124,6 +124,6 @@ def test_doctor_says_in_words_what_to_believe(capsys: pytest.CaptureFixture[str]
     assert "oha: believe it for the rate, medians, tails" in told
     assert "fortio: believe it for the rate, medians; not for tails" in told
     assert "k6: it could not be tried to the end: k6 failed with exit code 1" in told
-    assert "wrk2: not installed: build it" in told
+    assert "wrk2 (unproven): not installed: build it" in told
     document = trials_document(trials, {"wrk2": "build it"})
     assert json.loads(json.dumps(document))["generators"][1]["omits"] is True

@@ -13,6 +13,7 @@ from rich.table import Table
 from meshperf.cli.output import consoles, state_dir
 from meshperf.errors import ExitCode
 from meshperf.experiment.generator_trial import Trial, believed, present, try_generators
+from meshperf.load.adapters.registry import adapter
 from meshperf.spec.generators import OWN
 
 __all__ = ["run_generators", "show_trials", "trials_document"]
@@ -56,7 +57,7 @@ def show_trials(trials: Sequence[Trial], missing: Mapping[str, str], console: Co
     for trial in trials:
         omits = believed(trial).omits
         table.add_row(
-            trial.generator,
+            _name(trial.generator),
             trial.version or "not told",
             _share(trial),
             _ms(trial.p50_error_s, sign=True),
@@ -66,9 +67,15 @@ def show_trials(trials: Sequence[Trial], missing: Mapping[str, str], console: Co
         )
     console.print(table)
     for trial in trials:
-        console.print(f"{trial.generator}: {_sentence(trial)}", markup=False, soft_wrap=True)
+        console.print(f"{_name(trial.generator)}: {_sentence(trial)}", markup=False, soft_wrap=True)
     for name, how in missing.items():
-        console.print(f"{name}: not installed: {how}", markup=False, soft_wrap=True)
+        console.print(f"{_name(name)}: not installed: {how}", markup=False, soft_wrap=True)
+
+
+def _name(generator: str) -> str:
+    """The name, marked where the adapter was never run against the real tool."""
+    proven = generator == OWN or adapter(generator).proven
+    return generator if proven else f"{generator} (unproven)"
 
 
 def _sentence(trial: Trial) -> str:

@@ -14,7 +14,8 @@ TARGET = Target(name="t", address="127.0.0.1:8080", host="127.0.0.1:8080", path=
 PHASE = Phase(target=0, duration_s=5.0, arrivals=Arrivals.CONSTANT, rate=100.0, label="0")
 CLOSED = replace(PHASE, arrivals=Arrivals.CLOSED, rate=None)
 SECRET = "s3cret-token"
-RICH = replace(TARGET, method="PUT", headers=(("Authorization", SECRET), ("x-a", "b")), body=b"h\xc3\xa9llo\x00")
+BODY = b"b0dy-s3ntinel\x00"
+RICH = replace(TARGET, method="PUT", headers=(("Authorization", SECRET), ("x-a", "b")), body=BODY)
 CALL = replace(
     TARGET,
     protocol=Protocol.GRPC,

@@ -82,7 +82,7 @@ def test_no_body_and_no_key_is_ever_an_argument(one: Adapter) -> None:
     command = one.command(asked(target))
     line = " ".join(command.arguments)
     assert "KEY" not in line
-    assert "llo" not in line
+    assert "s3ntinel" not in line
 
 
 def test_ghz_gets_message_metadata_and_a_schema_of_the_method_as_files() -> None:

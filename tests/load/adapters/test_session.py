@@ -53,6 +53,7 @@ ANSWER = (
     "out = sys.argv[sys.argv.index('-json') + 1]\n"
     f"open(out, 'w').write({json.dumps(json.dumps(RESULT))})\n"
 )
+SAMPLES = Path(__file__).parents[2] / "samples" / "interchange"
 SHORT = replace(PHASE, duration_s=1.0)
 
 
@@ -190,6 +191,41 @@ def test_ctrl_c_of_the_watcher_is_an_interrupted_recording(
     with ExternalSession.open("fortio", SessionPlan(targets=(target,))) as opened:
         recording = opened.run([SHORT], on_progress=interrupt, interval_s=0.01)
     assert (recording.interrupted, recording.phases, recording.external) == (True, (), None)
+
+
+@pytest.mark.parametrize(
+    ("name", "variable", "sample", "origin"),
+    [
+        ("wrk2", "WRK2_BIN", "wrk2.txt", "intended"),
+        ("nighthawk", "NIGHTHAWK_BIN", "nighthawk.json", "actual"),
+    ],
+)
+def test_tools_that_could_not_be_had_are_read_by_what_they_once_printed(
+    name: str,
+    variable: str,
+    sample: str,
+    origin: str,
+    target: Target,
+    scratch: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    recorded = (SAMPLES / sample).read_text()
+    text = f"if sys.argv[1] in ('-v', '--version'): sys.exit()\nprint({recorded!r}, end='')"
+    monkeypatch.setenv(variable, str(program(tmp_path, "tool", text)))
+    with open_session(name, SessionPlan(targets=(target,))) as opened:
+        recording = opened.run([replace(PHASE, duration_s=13.0)])
+    (phase,) = recording.phases
+    external = recording.external
+    assert external is not None
+    assert (external.generator, external.latency_origin) == (name, origin)
+    assert phase.counts.ok > 0
+    assert phase.response.total in (0, phase.counts.ok)
+    assert any("unproven" in note for note in external.notes)
+    # One of Nighthawk's ten requests failed, and its times hold all ten: there is no telling those of the nine.
+    assert (len(external.quantiles) >= 3) is (name == "wrk2")
+    assert (phase.response.total == 0) is any("failures are among the times" in note for note in external.notes)
+    assert all(one.low_s <= one.value_s <= one.high_s for one in external.quantiles)
 
 
 def test_a_tool_that_is_missing_is_told_with_how_to_get_it(target: Target, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -127,10 +127,6 @@ class Adapter:
     proven: bool = True
     """It was run against the real tool; otherwise only against its documented options and recorded results."""
 
-    @property
-    def title(self) -> str:
-        return self.name if self.proven else f"{self.name} (unproven)"
-
 
 def always(value: LatencyOrigin) -> Callable[[Asked], LatencyOrigin]:
     """An origin that no option changes."""

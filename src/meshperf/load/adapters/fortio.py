@@ -23,7 +23,8 @@ def command(asked: Asked) -> Command:
     target = asked.target
     notes: list[str] = []
     line = ["load", "-quiet", "-qps", f"{asked.rate or 0:g}", "-c", str(_goroutines(asked)), "-t",
-            seconds(asked.phase.duration_s), "-r", f"{RESOLUTION_S:f}", "-p", "50,75,90,95,99,99.9", "-uniform", "-allow-initial-errors",
+            seconds(asked.phase.duration_s), "-r", f"{RESOLUTION_S:f}", "-p", "50,75,90,95,99,99.9", "-uniform",
+            "-allow-initial-errors",
             "-gomaxprocs", str(asked.threads), "-json", str(asked.folder / "result.json")]  # fmt: skip
     files = tls_files(asked)
     line += [part for name, flag in (("ca.pem", "-cacert"), ("cert.pem", "-cert"), ("key.pem", "-key"))

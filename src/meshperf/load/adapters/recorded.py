@@ -85,6 +85,8 @@ def _timeouts_among(imported: Imported) -> bool:
 
 def sentences(told: Told, adapter: Adapter, asked: Asked) -> Iterator[str]:
     """What a reader must know of this run beside its figures."""
+    if not adapter.proven:
+        yield "its adapter is unproven: it was never run against the real tool"
     if told.imported.errors is None:
         yield "it does not say whether requests failed: all are counted as successful"
     if told.distribution.quantiles:

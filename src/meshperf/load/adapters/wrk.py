@@ -7,6 +7,7 @@ throws away its first ten seconds, and its timers add a millisecond.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -48,7 +49,10 @@ def command(asked: Asked) -> Command:
 
 def paced(asked: Asked) -> Command:
     """wrk2's: its spectrum is printed."""
-    return _command(asked, "", ["-R", f"{asked.rate or 0:.0f}"], samples=None)
+    made = _command(asked, "", ["-R", f"{asked.rate or 0:.0f}"], samples=None)
+    return replace(
+        made, notes=[*made.notes, "it throws away the times of its first ten seconds; the rest stands for all"]
+    )
 
 
 def _command(asked: Asked, more: str, rate: Sequence[str], *, samples: str | None) -> Command:
