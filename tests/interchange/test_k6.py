@@ -127,7 +127,11 @@ def test_a_last_line_that_was_cut_off_is_left_out_and_said() -> None:
         ('"value":3.0', '"value":4000000000', "MP2403"),
         ('"value":3.0', '"value":3.0}', "MP2402"),
         ('"time":"2026-01-01T00:00:02Z","value":3.0', '"time":"noon","value":3.0', "MP2402"),
-        ('"status":"503"', '"status":[503]', "MP2402"),
+        (
+            '"value":3.0,"tags":{"expected_response":"true"',
+            '"value":3.0,"tags":{"expected_response":["true"]',
+            "MP2402",
+        ),
         ('"value":3.0', '"value":' + "9" * 400, "MP2403"),
         ('{"metric":"http_req_waiting"', 'garbage {"metric":"http_req_waiting"', "MP2402"),
     ],
