@@ -151,6 +151,16 @@ def test_a_tool_that_fails_is_told_with_its_last_words(
     assert list(scratch.iterdir()) == []
 
 
+def test_what_a_tool_repeats_of_the_request_is_withheld(
+    target: Target, scratch: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fortio(tmp_path, monkeypatch, f"sys.stderr.write('Get http://a/b?key={SECRET} with {SECRET}'); sys.exit(1)")
+    secretive = replace(target, path=f"/b?key={SECRET}", headers=(("Authorization", SECRET),))
+    failed = failure(SessionPlan(targets=(secretive,)))
+    assert SECRET not in str(failed)
+    assert "/b?withheld" in (failed.hint or "")
+
+
 def test_a_tool_that_hangs_is_killed_and_told(
     target: Target, scratch: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

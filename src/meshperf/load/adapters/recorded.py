@@ -13,11 +13,16 @@ from meshperf.load.adapters.base import Adapter, Asked
 from meshperf.load.adapters.child import Ended
 from meshperf.load.adapters.distribution import Distribution
 from meshperf.load.adapters.fitting import planned_s
+from meshperf.load.plan import Target
 from meshperf.load.recording import PhaseRecording
 from meshperf.spec.imported import Imported, LatencyOrigin
 from meshperf.spec.records import Counts
+from meshperf.spec.redaction import shown_path
 
-__all__ = ["Told", "ok_of", "recorded", "sentences"]
+__all__ = ["Told", "ok_of", "recorded", "sentences", "shown"]
+
+_SECRET_CHARS = 4
+"""Shorter header values are no secrets, and stand in any text."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,11 +55,29 @@ def recorded(told: Told, adapter: Adapter, asked: Asked, *, origin_unix_s: float
         drained=True,
         counts=_counts(imported, adapter, asked),
         response=told.distribution.response,
-        errors_by_reason=dict(imported.errors_by_reason),
+        errors_by_reason=_shown_reasons(imported, asked.target),
         errors_by_status=dict(imported.errors_by_status),
         errors_by_grpc_status=dict(imported.errors_by_grpc_status),
         busy_s=ended.cpu_s,
     )
+
+
+def shown(text: str, target: Target) -> str:
+    """What a tool wrote, without what may be secret of the request: tools repeat URLs in their complaints."""
+    if "?" in target.path:
+        text = text.replace(target.path, shown_path(target.path))
+    for _, value in target.headers:
+        if len(value) >= _SECRET_CHARS:
+            text = text.replace(value, "withheld")
+    return text
+
+
+def _shown_reasons(imported: Imported, target: Target) -> dict[str, int]:
+    found: dict[str, int] = {}
+    for reason, count in imported.errors_by_reason.items():
+        name = shown(reason, target)
+        found[name] = found.get(name, 0) + count
+    return found
 
 
 def _counts(imported: Imported, adapter: Adapter, asked: Asked) -> Counts:

@@ -27,7 +27,7 @@ from meshperf.load.adapters.child import Ended, run_child
 from meshperf.load.adapters.distribution import successes
 from meshperf.load.adapters.finding import Installed, installed
 from meshperf.load.adapters.fitting import notes, refuse_unfit
-from meshperf.load.adapters.recorded import Told, ok_of, recorded, sentences
+from meshperf.load.adapters.recorded import Told, ok_of, recorded, sentences, shown
 from meshperf.load.adapters.registry import adapter as adapter_of
 from meshperf.load.plan import Phase, Protocol, SessionPlan, Target
 from meshperf.load.recording import ConnectionFacts, ExternalAccount, PhaseRecording, Progress, SessionRecording
@@ -141,7 +141,7 @@ class ExternalSession:
         within_s = asked.phase.duration_s * 1.5 + asked.target.timeout_s + asked.phase.drain_s + _START_AND_END_S
         ended = self._child(asked, command.arguments, command, "run", within_s, watch, every_s)
         if not ended.stopped:
-            self._require_success(ended, within_s)
+            self._require_success(ended, within_s, asked)
         return command, ended
 
     def _child(
@@ -167,7 +167,7 @@ class ExternalSession:
             every_s=every_s,
         )
 
-    def _require_success(self, ended: Ended, within_s: float) -> None:
+    def _require_success(self, ended: Ended, within_s: float, asked: Asked) -> None:
         name = self._adapter.name
         if ended.late:
             message = f"{name} did not end within {within_s:.0f} s and was killed"
@@ -177,13 +177,13 @@ class ExternalSession:
             message = f"{name} failed with exit code {ended.code}"
         else:
             return
-        raise CaptureError("MP5203", message, hint=_last_lines(ended.complaint) or "it printed nothing")
+        raise CaptureError("MP5203", message, hint=_last_words(ended, asked) or "it printed nothing")
 
     def _told(self, asked: Asked, command: Command, ended: Ended) -> Told:
         result = ended.output if command.result is None else asked.folder / command.result
         if command.then:
             encoded = self._child(asked, command.then, command, "then", asked.phase.duration_s + 60.0)
-            self._require_success(encoded, asked.phase.duration_s + 60.0)
+            self._require_success(encoded, asked.phase.duration_s + 60.0, asked)
             result = encoded.output
         try:
             imported = self._imported(result)
@@ -193,7 +193,7 @@ class ExternalSession:
             raise CaptureError(
                 "MP5203",
                 f"what {self._adapter.name} says cannot be read: {why}",
-                hint=_last_lines(ended.complaint) or "it printed nothing else",
+                hint=_last_words(ended, asked) or "it printed nothing else",
             ) from unreadable
         failures = self._adapter.failures(imported) if self._adapter.failures is not None else None
         if samples is not None and imported.ok is None:
@@ -276,7 +276,8 @@ def _require_reachable(target: Target, within_s: float) -> None:
         ) from refused
 
 
-def _last_lines(text: str, most: int = 3) -> str:
-    """The last lines of what a tool complained of, without control characters."""
+def _last_words(ended: Ended, asked: Asked, most: int = 3) -> str:
+    """The last lines of what a tool complained of, without control characters and without secrets."""
+    text = shown(ended.complaint, asked.target)
     lines = ["".join(char for char in line if char.isprintable())[:200] for line in text.splitlines()]
     return " / ".join([line for line in lines if line.strip()][-most:])
