@@ -30,7 +30,7 @@ def external_facts(account: ExternalAccount) -> Facts:
         "load.generator_sha256": account.sha256,
         "load.latency_origin": ORIGINS.get(account.latency_origin),
         "load.loop": None if account.loop == "unknown" else account.loop,
-        "load.histogram": account.resolution or None,
+        "load.histogram": _histogram(account),
         "load.histogram_resolution": _resolution(account),
         "load.connection_model": account.connection_model or None,
     }
@@ -46,12 +46,18 @@ def external_facts(account: ExternalAccount) -> Facts:
 
 
 def _resolution(account: ExternalAccount) -> str | None:
-    """How wide the bounds of the median are, in words that two runs of the same tool share."""
+    """What the times are resolved by, in words that two runs of the same tool share."""
     if account.resolution.startswith("every"):
         return "every reply"
     if account.resolution.startswith("none") or not account.resolution:
         return None
     return "the tool's buckets" if "bucket" in account.resolution else "the tool's quantiles"
+
+
+def _histogram(account: ExternalAccount) -> str | None:
+    """How the histogram was made, without the number of buckets: that differs from run to run."""
+    by = _resolution(account)
+    return f"HDR, 3 digits, spread evenly inside {by}" if by is not None and by.startswith("the tool") else by
 
 
 def external_warnings(account: ExternalAccount | None) -> Iterator[Warning]:

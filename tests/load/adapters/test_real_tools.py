@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import datetime
 import json
 import subprocess
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
 
-from meshperf.load.adapters.registry import adapters
+from meshperf.errors import CaptureError
+from meshperf.load.adapters.registry import adapter, adapters
 from meshperf.load.generators import open_session
-from meshperf.load.plan import Arrivals, GrpcCall, Phase, Protocol, SessionPlan, Target
+from meshperf.load.plan import Arrivals, GrpcCall, Phase, Protocol, SessionPlan, Target, TlsSettings
 from meshperf.load.recording import SessionRecording
 from meshperf.workloads import executable
 
@@ -75,6 +82,41 @@ def test_failed_replies_are_counted_and_never_among_the_times(name: str, failing
     ended = phase.counts.ok + phase.counts.errors
     assert phase.counts.errors == pytest.approx(ended / 2, rel=0.4)
     assert phase.response.total in (0, phase.counts.ok)
+
+
+@pytest.mark.parametrize("name", [each for each in TOOLS if adapter(str(each.values[0])).abilities.verifies])
+def test_the_servers_certificate_is_verified(name: str, tmp_path: Path) -> None:
+    certificate, other = self_signed(tmp_path / "server"), self_signed(tmp_path / "other")
+    options = ("--tls-cert", str(certificate), "--tls-key", str(certificate.with_suffix(".key")))
+    for address in _workload(*options):
+        for trusted, answered in ((certificate, True), (other, False)):
+            tls = TlsSettings(ca_pem=trusted.read_text(), server_name="localhost", minimum_version="1.2")
+            try:
+                counts = run(name, address, tls=tls).phases[0].counts
+            except CaptureError as failed:  # some end with an error when not one request succeeds
+                assert failed.code == "MP5203"
+                assert not answered
+            else:
+                assert (counts.ok > 0) is answered
+
+
+def self_signed(stem: Path) -> Path:
+    """A certificate for localhost that is its own authority, and its key beside it."""
+    private = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
+    now = datetime.datetime.now(datetime.UTC)
+    signed = (
+        x509.CertificateBuilder(name, name, private.public_key(), x509.random_serial_number())
+        .not_valid_before(now - datetime.timedelta(hours=1))
+        .not_valid_after(now + datetime.timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
+        .sign(private, hashes.SHA256())
+    )
+    pem, form = serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8
+    stem.with_suffix(".key").write_bytes(private.private_bytes(pem, form, serialization.NoEncryption()))
+    certificate = stem.with_suffix(".pem")
+    certificate.write_bytes(signed.public_bytes(pem))
+    return certificate
 
 
 @pytest.mark.needs_tool("fortio")
