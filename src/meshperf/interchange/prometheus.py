@@ -209,7 +209,7 @@ def _result(
         notes.append(ImportNote(kind=NoteKind.COARSE, text=text, figures={"last_bound_s": buckets[-1].low_s}))
     if left:
         text = f"histograms that are not of requests were left out: {', '.join(left[:10])}"
-        notes.append(ImportNote(kind=NoteKind.UNKNOWN_KEYS, text=text))
+        notes.append(ImportNote(kind=NoteKind.DROPPED, text=text))
     errors = {code: count for code, count in errors.items() if count}
     status = {code: count for code, count in errors.items() if code.isdecimal() and len(code) == 3}
     labels_text = ",".join(f'{key}="{value}"' for key, value in rest)

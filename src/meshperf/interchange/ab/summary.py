@@ -141,8 +141,12 @@ def _errors(
     errors = failed - length + max(length, other)
     notes: tuple[ImportNote, ...] = ()
     if length:
-        text = f"{length} replies count as failed because they were of another length than the first one"
-        notes = (ImportNote(kind=NoteKind.PLACEHOLDER, text=text, figures={"length": float(length)}),)
+        text = (
+            f"{errors} failed requests are among the latencies; {length} replies count as failed because they were of "
+            "another length than the first one"
+        )
+        figures = {"errors": float(errors), "length": float(length)}
+        notes = (ImportNote(kind=NoteKind.FAILURES_IN_LATENCY, text=text, figures=figures),)
     return ({"not 2xx": other} if other else {}), kinds or ({"failed": failed} if failed else {}), errors, notes
 
 
