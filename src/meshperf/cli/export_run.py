@@ -10,6 +10,7 @@ import click
 
 from meshperf import __version__
 from meshperf.analysis import comparison_from_document
+from meshperf.cli.kept_imported import imported_documents
 from meshperf.cli.kept_results import KeptExperiment, find
 from meshperf.cli.outside_bundles import refuse_bundle
 from meshperf.errors import DocumentError, Location, UsageError
@@ -17,12 +18,13 @@ from meshperf.experiment.bundle_reading import EXPERIMENT
 from meshperf.experiment.durable import storage_errors, write_whole
 from meshperf.experiment.result_reading import read_results
 from meshperf.interchange.export.form import Writer
-from meshperf.interchange.export.outgoing import Outgoing, names_of, of_run
+from meshperf.interchange.export.outgoing import Outgoing, names_of, of_imported, of_run
 from meshperf.interchange.export.registry import writers
 from meshperf.report import findings
 from meshperf.report.junit import junit
 from meshperf.report.sarif import sarif
 from meshperf.report.summary import summary
+from meshperf.spec.smp_imported import imported_from_document
 
 __all__ = ["JUDGED", "formats", "run"]
 
@@ -74,7 +76,9 @@ def run(
 def _results(sources: Sequence[str], read_as: str | None, convert_units: bool) -> Iterator[Outgoing]:
     for source in sources:
         if _is_id(source):
-            yield from (of_run(one) for one in find(source).runs)
+            stored = imported_documents(source)
+            yield from (of_imported(imported_from_document(one)) for one in stored)
+            yield from (of_run(one) for one in (find(source).runs if not stored else ()))
             continue
         frame = read_results(source, form=read_as, convert_units=convert_units)
         for path, reason in frame.passed_over:
