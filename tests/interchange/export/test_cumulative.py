@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 
 import numpy as np
 from hypothesis import given
@@ -25,7 +26,7 @@ def test_every_count_is_exact_and_no_bucket_is_wider_than_an_eighth(nanoseconds:
     for upper, count in points:
         assert count == int((recorded <= round(upper * 1e9)).sum())
     assert points[-1][1] == len(nanoseconds)
-    for (low, _), (high, _) in zip(points, points[1:], strict=False):
+    for (low, _), (high, _) in pairwise(points):
         assert high - low <= max(high / 8, 128e-9) * (1 + 1e-9)
 
 

@@ -15,7 +15,8 @@ from meshperf.interchange.export.outgoing import Outgoing, of_imported, of_run
 from meshperf.spec.imported import Bucket, Imported, LatencyOrigin, Quantile, Source
 
 _SAMPLE = re.compile(
-    r'([a-zA-Z_:][a-zA-Z0-9_:]*)\{((?:[a-zA-Z_]\w*="(?:[^"\\\n]|\\["\\n])*"(?:,(?!\})|(?=\})))*)\} (\S+)(?: (\d+\.\d{3}))?'
+    r'([a-zA-Z_:][a-zA-Z0-9_:]*)\{((?:[a-zA-Z_]\w*="(?:[^"\\\n]|\\["\\n])*"(?:,(?!\})|(?=\})))*)\}'
+    r" (\S+)(?: (\d+\.\d{3}))?"
 )
 _LABEL = re.compile(r'([a-zA-Z_]\w*)="((?:[^"\\\n]|\\["\\n])*)"')
 _SUFFIXES = {
