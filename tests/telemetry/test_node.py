@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import time
@@ -138,6 +139,22 @@ def test_a_process_that_is_ours_is_not_foreign_and_one_that_is_not_is() -> None:
 
 def cpus_online() -> list[str]:
     return [line for line in Path("/proc/stat").read_text().splitlines() if line[:3] == "cpu" and line[3].isdigit()]
+
+
+def test_what_this_process_started_and_waited_for_is_not_foreign(tmp_path: Path) -> None:
+    root = tmp_path / "root"
+    (root / "proc").mkdir(parents=True)
+    stat = root / "proc" / "stat"
+    stat.write_text("cpu 0 0 0 0 0 0 0 0\n")
+    sampler = NodeSampler(root=root)
+    sampler.begin()
+    code = "import time\nwhile time.process_time() < 0.5: pass"
+    subprocess.run([sys.executable, "-c", code], check=True)
+    hertz = os.sysconf("SC_CLK_TCK")
+    stat.write_text(f"cpu {hertz} 0 0 {hertz} 0 0 0 0\n")  # two seconds of CPU time, one of them busy
+    share = sampler.end().foreign_cpu_share
+    assert share is not None
+    assert share < 0.5 - 0.5 / 2 + 0.01
 
 
 def test_a_process_that_ended_meanwhile_leaves_the_foreign_share_unknown(tmp_path: Path) -> None:

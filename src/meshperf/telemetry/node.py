@@ -8,12 +8,14 @@ time of strangers, is therefore blurred by some ticks; below 100 ticks of interv
 that comes out below zero is that blur and is given as 0.
 
 What it assumes: `pids` are the experiment's processes, this process apart; one that ended meanwhile leaves its time
-unknown, and then the strangers' share is unknown too.
+unknown, and then the strangers' share is unknown too. What this process started and waited for inside the interval,
+such as another load generator, is part of it.
 """
 
 from __future__ import annotations
 
 import os
+import resource
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -96,7 +98,7 @@ class NodeSampler:
             wall=datetime.now(UTC),
             ticks=self._read_ticks(),
             pressure_us=self._read_pressure(),
-            own_cpu_s=time.process_time(),
+            own_cpu_s=time.process_time() + _ended_children_cpu_s(),
             cpu_s=cpu_s,
         )
 
@@ -180,3 +182,9 @@ def _pressure(begin: _Moment, now: _Moment, duration_s: float, reasons: dict[str
         reasons["cpu_pressure_share"] = "the interval has no length"
         return None
     return min(1.0, (now.pressure_us - begin.pressure_us) / 1e6 / duration_s)
+
+
+def _ended_children_cpu_s() -> float:
+    """CPU seconds of the children that this process has waited for."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
