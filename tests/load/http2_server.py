@@ -14,18 +14,31 @@ import threading
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
-__all__ = ["GRPC_OK", "OK", "Frame", "Http2", "Peer", "Request", "grpc_message", "header", "reply", "status"]
+from .hostile_http2 import (
+    ACK,
+    DATA,
+    END_HEADERS,
+    END_STREAM,
+    GOAWAY,
+    HEADERS,
+    PING,
+    PREFACE_LENGTH,
+    RST_STREAM,
+    SETTINGS,
+    WINDOW_UPDATE,
+    frame,
+    literal,
+    read_exactly,
+)
 
-PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
-DATA, HEADERS, RST_STREAM, SETTINGS, PUSH_PROMISE, PING, GOAWAY, WINDOW_UPDATE, CONTINUATION = 0, 1, 3, 4, 5, 6, 7, 8, 9
-END_STREAM, ACK, END_HEADERS, PADDED = 0x1, 0x1, 0x4, 0x8
-MAX_CONCURRENT_STREAMS, INITIAL_WINDOW_SIZE, MAX_FRAME_SIZE = 0x3, 0x4, 0x5
+__all__ = ["GRPC_OK", "OK", "Http2", "Peer", "Request", "grpc_message", "header", "reply", "status"]
+
 LARGEST_WINDOW = (1 << 31) - 1
 
 
 def header(name: str, value: str) -> bytes:
     """One field, literal and without a table. Lengths below 127 bytes."""
-    return b"\0" + bytes([len(name)]) + name.encode() + bytes([len(value)]) + value.encode()
+    return literal(name.encode(), value.encode())
 
 
 def status(code: int) -> bytes:
@@ -68,18 +81,8 @@ class Peer:
         """Streams that the client had open at a time, as far as this end had answered them."""
         self.open: dict[int, Request] = {}
         self._opens_windows = opens_windows
-        if self._exactly(len(PREFACE)) != PREFACE:
-            raise ConnectionError("not a client of HTTP/2")
+        read_exactly(connection, PREFACE_LENGTH)
         self.settings(settings)
-
-    def _exactly(self, length: int) -> bytes:
-        data = b""
-        while len(data) < length:
-            piece = self.connection.recv(length - len(data))
-            if not piece:
-                raise ConnectionError("the client is gone")
-            data += piece
-        return data
 
     def send(self, kind: int, flags: int, stream: int, payload: bytes = b"") -> None:
         self.connection.sendall(frame(kind, flags, stream, payload))
@@ -99,11 +102,10 @@ class Peer:
         self.connection.sendall(reply(request, block, body, trailers))
 
     def frames(self) -> Iterator[Frame]:
-        while True:
-            head = self._exactly(9)
+        while head := read_exactly(self.connection, 9):
             length = int.from_bytes(head[:3])
             stream = int.from_bytes(head[5:]) & LARGEST_WINDOW
-            yield Frame(kind=head[3], flags=head[4], stream=stream, payload=self._exactly(length))
+            yield Frame(kind=head[3], flags=head[4], stream=stream, payload=read_exactly(self.connection, length))
 
     def requests(self) -> Iterator[Request]:
         """Whole requests as they come; everything else is dealt with on the way."""
@@ -127,10 +129,6 @@ class Peer:
                 self.open.pop(came.stream, None)
             if came.kind in (HEADERS, DATA) and came.flags & END_STREAM and came.stream in self.open:
                 yield self.open[came.stream]
-
-
-def frame(kind: int, flags: int, stream: int, payload: bytes = b"") -> bytes:
-    return struct.pack(">I", len(payload))[1:] + struct.pack(">BBI", kind, flags, stream) + payload
 
 
 def reply(request: Request, block: bytes = OK, body: bytes = b"", trailers: bytes = b"") -> bytes:

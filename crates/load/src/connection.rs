@@ -151,9 +151,12 @@ impl Connection {
         (self.transport.out.len() - before) as u64
     }
 
-    pub(crate) fn follow(&mut self, slot: u32, redirect: &Redirect) {
+    /// Write what a redirect asks for in the place of a slot's request. Returns its bytes, before TLS.
+    pub(crate) fn follow(&mut self, slot: u32, redirect: &Redirect) -> u64 {
+        let before = self.transport.out.len();
         self.dialogue
             .follow(slot - self.first_slot, redirect, &mut self.transport.out);
+        (self.transport.out.len() - before) as u64
     }
 
     /// Give up the request of a slot. False when the connection cannot go on without its reply.
@@ -309,7 +312,9 @@ impl Connection {
         buffers: &mut Buffers,
         answers: &mut Vec<Answer>,
     ) -> Result<(), Failure> {
-        if flags & libc::EPOLLOUT as u32 != 0 && !self.transport.flushed() {
+        // What was gathered goes out at the end of the turn, and its requests are not under way before.
+        if flags & libc::EPOLLOUT as u32 != 0 && self.unsent.is_empty() && !self.transport.flushed()
+        {
             self.flush(answers)?;
         }
         if flags & (libc::EPOLLIN as u32 | GONE) == 0 {
@@ -359,6 +364,7 @@ impl Connection {
                 let received = stamp.map_or(now, |stamp| stamp.min(now));
                 for answer in &mut answers[before..] {
                     answer.received = received;
+                    answer.stamped = stamp.is_some();
                     if self.single {
                         answer.bytes_in = std::mem::take(&mut self.bytes_in);
                     }
@@ -377,7 +383,7 @@ impl Connection {
             }
         }
         // Acknowledgements and windows that answer what was read.
-        if !self.transport.flushed() {
+        if self.unsent.is_empty() && !self.transport.flushed() {
             self.flush(answers)?;
         }
         Ok(())

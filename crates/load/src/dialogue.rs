@@ -57,8 +57,9 @@ pub(crate) struct Answer {
     pub(crate) ending: Ending,
     /// Bytes of the reply where several share a connection; 0: all that the connection read meanwhile.
     pub(crate) bytes_in: u64,
-    /// When it was received [ns]; filled in by the connection.
+    /// When it was received [ns], and whether the kernel said so; filled in by the connection.
     pub(crate) received: u64,
+    pub(crate) stamped: bool,
 }
 
 impl Answer {
@@ -68,6 +69,7 @@ impl Answer {
             ending,
             bytes_in: 0,
             received: 0,
+            stamped: false,
         }
     }
 }
@@ -105,6 +107,11 @@ pub(crate) trait Dialogue: Send {
 
     /// How many requests may be under way at a time; None while the peer has not said so.
     fn room(&self) -> Option<u32>;
+
+    /// How many the peer says it takes, where it has said so.
+    fn allowed(&self) -> Option<u32> {
+        None
+    }
 
     /// Write the request for a place.
     fn begin(&mut self, place: u32, out: &mut Vec<u8>);
@@ -189,5 +196,10 @@ impl Speech {
     /// of them costs a fraction of one each.
     pub(crate) fn gathers(&self) -> bool {
         matches!(self, Self::Http2(_) | Self::Udp { .. })
+    }
+
+    /// Whether the peer speaks first: one that hangs up before has another protocol.
+    pub(crate) fn greets(&self) -> bool {
+        matches!(self, Self::Http2(_))
     }
 }

@@ -128,6 +128,13 @@ impl Endpoint {
                 address,
                 reason,
             },
+            // It took the connection and hung up on the first words.
+            Reason::Closed | Reason::Reset if self.speech.greets() => LoadError::Protocol {
+                protocol: self.title,
+                target,
+                address,
+                reason,
+            },
             // Not the target's fault: nobody should go and look whether it listens.
             Reason::Resources => LoadError::Resources {
                 target,

@@ -70,6 +70,15 @@ impl Sparse {
     }
 }
 
+/// `count` zeros that have been written to: a long run asks the system for no page that a short one did not.
+pub(crate) fn touched_zeros(count: usize) -> Box<[u32]> {
+    let mut zeros = vec![0; count].into_boxed_slice();
+    // Without the box the compiler may see that the first fill changes nothing, and leave the pages to be made later.
+    std::hint::black_box(&mut zeros).fill(1);
+    zeros.fill(0);
+    zeros
+}
+
 /// A histogram of one worker and phase.
 pub(crate) struct Histogram {
     counts: Box<[u32]>,
@@ -81,7 +90,7 @@ pub(crate) struct Histogram {
 impl Histogram {
     pub(crate) fn new() -> Self {
         Self {
-            counts: vec![0; COUNTERS].into_boxed_slice(),
+            counts: touched_zeros(COUNTERS),
             low: COUNTERS,
             high: 0,
         }

@@ -6,20 +6,18 @@
 use std::sync::Arc;
 
 use meshperf_http2::frame::{self, LARGEST_WINDOW, code, setting};
-use meshperf_http2::grpc::{MessageReader, parse_status};
+use meshperf_http2::grpc::parse_status;
 use meshperf_http2::hpack::{self, Decoder};
 use meshperf_http2::{ConnectionError, Event, PREFACE, ReceiveWindow, SendWindow, Settings};
 
-use crate::dialogue::{Answer, Dialogue, Ending, Reply};
+use crate::dialogue::{Answer, Dialogue, Ending};
 use crate::http2_call::Call;
 use crate::reason::{Failure, Reason};
 use crate::redirect::Redirect;
-use crate::streams::{Stream, Streams};
+use crate::streams::{Streams, UNKNOWN};
 
 /// The largest stream number; a connection that comes near it is replaced.
 const LAST_STREAM: u32 = (1 << 31) - 1;
-/// What a gRPC call that ends without a status counts as: UNKNOWN.
-const UNKNOWN: u16 = 2;
 
 pub(crate) struct Http2 {
     reader: meshperf_http2::Reader,
@@ -77,6 +75,10 @@ impl Dialogue for Http2 {
     fn room(&self) -> Option<u32> {
         let most = self.inner.max_streams?;
         Some(most.min(self.inner.streams.places()))
+    }
+
+    fn allowed(&self) -> Option<u32> {
+        self.inner.max_streams.filter(|&most| most < u32::MAX)
     }
 
     #[inline]
@@ -363,35 +365,10 @@ impl Inner {
             // It has answered without hearing us out: there is no sense in going on.
             frame::write_rst_stream(out, stream.number, code::NO_ERROR);
         }
-        let mut answer = Answer::new(place, ending(stream, grpc));
+        let mut answer = Answer::new(place, stream.ending(grpc));
         answer.bytes_in = stream.bytes_in;
         answers.push(answer);
         self.streams.end(place);
-    }
-}
-
-fn ending(stream: &mut Stream, grpc: bool) -> Ending {
-    let reply = Reply {
-        status: stream.status,
-        grpc: grpc.then(|| stream.grpc.unwrap_or(UNKNOWN)),
-        keep: true,
-    };
-    // A stream that ends with an interim response has none.
-    if stream.status < 200 || (grpc && (stream.spoilt || stream.messages.finish().is_err())) {
-        return Ending::Malformed;
-    }
-    // Where the server does not stream, success is exactly one message.
-    let one_message = stream.call.as_ref().is_some_and(|call| call.one_message);
-    if one_message && reply.status == 200 && reply.grpc == Some(0) && stream.whole != 1 {
-        return Ending::Malformed;
-    }
-    let redirect = stream.call.as_ref().and_then(|call| {
-        let location = stream.location.take();
-        call.redirect(stream.status, location.as_deref())
-    });
-    match redirect {
-        Some(redirect) => Ending::Redirect(reply, redirect),
-        None => Ending::Reply(reply),
     }
 }
 
@@ -403,9 +380,4 @@ fn status(text: &[u8]) -> u16 {
             .fold(0, |sum, digit| sum * 10 + u16::from(digit - b'0')),
         _ => 0,
     }
-}
-
-/// A reader of gRPC messages of any length.
-pub(crate) fn any_message() -> MessageReader {
-    MessageReader::new(u32::MAX)
 }

@@ -4,6 +4,8 @@
 //! depends on a reply (open loop); a request that became due ends in exactly one of ok, error, timeout, unanswered and not
 //! sent; when the phase ends no slot still expects a reply.
 
+use std::collections::HashMap;
+
 use crate::LoadError;
 use crate::clock;
 use crate::dialogue::Strays;
@@ -13,10 +15,12 @@ use crate::plan::Arrivals;
 use crate::pool::{Event, Pool};
 use crate::random::SplitMix;
 use crate::recorder::Recorder;
+use crate::redirect::Redirect;
 use crate::schedule::Window;
 use crate::slots::SlotList;
 
 mod ends;
+mod redirects;
 mod sends;
 
 /// The longest time between two looks at the stop flag; a raised flag also wakes the worker at once.
@@ -40,6 +44,8 @@ pub(crate) struct PhaseLoop<'a> {
     think: u64,
     /// A closed loop whose window is over.
     ended: bool,
+    /// By slot: where its request goes once the connection that is opened for it is there.
+    moving: HashMap<u32, Redirect>,
     /// Draws the flow of the next request of a closed loop over a mix.
     draws: SplitMix,
     steered: u64,
@@ -69,6 +75,7 @@ impl<'a> PhaseLoop<'a> {
             flow_of,
             closed,
             ended: false,
+            moving: HashMap::new(),
             part,
             pool,
             recorder,

@@ -1,5 +1,7 @@
 //! How many requests were sent in each millisecond: what the evenness of arrivals is told from.
 
+use crate::histogram::touched_zeros;
+
 /// Milliseconds of a phase that are counted one by one.
 const MOST_MS: usize = 65_536;
 
@@ -12,11 +14,10 @@ pub(crate) struct Sends {
 
 impl Sends {
     pub(crate) fn new() -> Self {
-        let mut counts = vec![0; MOST_MS].into_boxed_slice();
-        // Written to once, so that the pages are there before they are needed.
-        std::hint::black_box(&mut counts).fill(1);
-        counts.fill(0);
-        Self { counts, reached: 0 }
+        Self {
+            counts: touched_zeros(MOST_MS),
+            reached: 0,
+        }
     }
 
     /// A request was sent `offset_ns` after the window began.

@@ -6,8 +6,11 @@ use meshperf_http2::frame::LARGEST_WINDOW;
 use meshperf_http2::grpc::MessageReader;
 use meshperf_http2::{ReceiveWindow, SendWindow};
 
-use crate::http2::any_message;
+use crate::dialogue::{Ending, Reply};
 use crate::http2_call::Call;
+
+/// What a gRPC call that ends without a status counts as: UNKNOWN.
+pub(crate) const UNKNOWN: u16 = 2;
 
 /// One request and its response as far as it has come.
 pub(crate) struct Stream {
@@ -40,10 +43,36 @@ impl Stream {
             status: 0,
             grpc: None,
             location: None,
-            messages: any_message(),
+            messages: MessageReader::new(u32::MAX),
             whole: 0,
             spoilt: false,
             bytes_in: 0,
+        }
+    }
+
+    /// How its request ended, now that the peer has ended the stream.
+    pub(crate) fn ending(&mut self, grpc: bool) -> Ending {
+        let reply = Reply {
+            status: self.status,
+            grpc: grpc.then(|| self.grpc.unwrap_or(UNKNOWN)),
+            keep: true,
+        };
+        // A stream that ends with an interim response has none.
+        if self.status < 200 || (grpc && (self.spoilt || self.messages.finish().is_err())) {
+            return Ending::Malformed;
+        }
+        // Where the server does not stream, success is exactly one message.
+        let one_message = self.call.as_ref().is_some_and(|call| call.one_message);
+        if one_message && reply.status == 200 && reply.grpc == Some(0) && self.whole != 1 {
+            return Ending::Malformed;
+        }
+        let redirect = self.call.as_ref().and_then(|call| {
+            let location = self.location.take();
+            call.redirect(self.status, location.as_deref())
+        });
+        match redirect {
+            Some(redirect) => Ending::Redirect(reply, redirect),
+            None => Ending::Reply(reply),
         }
     }
 }

@@ -274,5 +274,13 @@ impl Tls {
 }
 
 fn tls(error: &rustls::Error) -> Failure {
-    Failure::new(Reason::Tls, error.to_string())
+    use rustls::{AlertDescription, Error};
+    match error {
+        // Not a matter of certificates: it does TLS, and something else inside.
+        Error::AlertReceived(AlertDescription::NoApplicationProtocol) => Failure::new(
+            Reason::Malformed,
+            "the server speaks none of the protocols that were offered in the TLS handshake (ALPN)",
+        ),
+        _ => Failure::new(Reason::Tls, error.to_string()),
+    }
 }

@@ -2,10 +2,9 @@
 
 use crate::LoadError;
 use crate::clock;
-use crate::dialogue::{Answer, Ending, Reply};
+use crate::dialogue::{Answer, Ending};
 use crate::phase::{FAILED_PAUSE_NS, PhaseLoop};
 use crate::reason::{Failure, Reason};
-use crate::redirect::{MOST_HOPS, Redirect};
 use crate::request::Request;
 
 impl PhaseLoop<'_> {
@@ -13,22 +12,25 @@ impl PhaseLoop<'_> {
     pub(super) fn answer(&mut self, slot: u32, answer: Answer) -> Result<(), LoadError> {
         let now = clock::now();
         let target = self.target_of(slot);
-        if !self.outstanding[target].remove(slot) {
+        if !self.outstanding[target].holds(slot) {
             return Ok(());
         }
+        if let Ending::Redirect(reply, redirect) = answer.ending {
+            return self.redirected(slot, target, reply, redirect, answer.received, now);
+        }
+        self.outstanding[target].remove(slot);
         match answer.ending {
             Ending::Reply(reply) => {
                 let request = &self.pool.requests[slot as usize];
                 let received = answer.received.max(request.sent);
+                // How late it was read, only the kernel knows.
+                let read = if answer.stamped { now } else { received };
                 self.recorder
-                    .replied(request, reply, received, now, answer.bytes_in);
+                    .replied(request, reply, received, read, answer.bytes_in);
                 self.free(slot, reply.keep, received, now)
             }
-            Ending::Redirect(reply, redirect) => {
-                self.redirected(slot, target, reply, &redirect, answer.received, now)
-            }
-            Ending::Reset | Ending::Malformed => {
-                let reason = match answer.ending {
+            ending => {
+                let reason = match ending {
                     Ending::Reset => Reason::Reset,
                     _ => Reason::Malformed,
                 };
@@ -41,7 +43,13 @@ impl PhaseLoop<'_> {
 
     /// The request in a slot has ended: let its slot take the next one.
     #[inline]
-    fn free(&mut self, slot: u32, keep: bool, received: u64, now: u64) -> Result<(), LoadError> {
+    pub(super) fn free(
+        &mut self,
+        slot: u32,
+        keep: bool,
+        received: u64,
+        now: u64,
+    ) -> Result<(), LoadError> {
         self.last_done = self.last_done.max(now);
         let target = self.target_of(slot);
         let request = &mut self.pool.requests[slot as usize];
@@ -79,44 +87,6 @@ impl PhaseLoop<'_> {
         }
     }
 
-    fn redirected(
-        &mut self,
-        slot: u32,
-        target: usize,
-        reply: Reply,
-        redirect: &Redirect,
-        received: u64,
-        now: u64,
-    ) -> Result<(), LoadError> {
-        let request = &mut self.pool.requests[slot as usize];
-        let connection = request.connection;
-        let follow = matches!(redirect, Redirect::To { .. }) && request.hops < MOST_HOPS;
-        let keep = reply.keep
-            && !self.pool.connections[connection as usize]
-                .dialogue()
-                .closing();
-        if !follow || !keep {
-            let reason = if follow {
-                Reason::Closed
-            } else {
-                Reason::Redirect
-            };
-            self.recorder.broken(request, now, reason);
-            return self.free(slot, reply.keep, received, now);
-        }
-        request.hops += 1;
-        self.pool.connections[connection as usize].follow(slot, redirect);
-        // It is still the same request: its time runs on from its first send.
-        self.outstanding[target].push(slot);
-        match self.pool.flush(connection) {
-            Ok(bytes) => {
-                self.pool.requests[slot as usize].bytes_out += bytes;
-                Ok(())
-            }
-            Err(failure) => self.broken(connection, failure),
-        }
-    }
-
     /// A request that could not be written.
     pub(super) fn lost(&mut self, slot: u32, reason: Reason) {
         let now = clock::now();
@@ -136,7 +106,7 @@ impl PhaseLoop<'_> {
         self.think = think.max(FAILED_PAUSE_NS);
         self.lost(slot, reason);
         self.think = think;
-        self.pool.give_back(slot);
+        self.pool.give_up_opening(slot);
     }
 
     /// In a closed loop: another request takes the place of one that failed.

@@ -77,6 +77,7 @@ impl PhaseLoop<'_> {
         self.recorder.offered(&self.pool.requests[slot as usize]);
         let target = self.target_of(slot);
         self.outstanding[target].push(slot);
+        self.moving.remove(&slot);
         if let Err(failure) = self.pool.open_for(slot) {
             self.not_carried(slot, failure.reason);
         }
@@ -85,8 +86,15 @@ impl PhaseLoop<'_> {
 
     /// The connection that a request has for itself is open: the request goes out.
     pub(super) fn carried(&mut self, slot: u32) -> Result<(), LoadError> {
+        let redirect = self.moving.remove(&slot);
         if !self.pool.requests[slot as usize].under_way {
+            // Given up meanwhile; the connection is good for another one.
+            self.pool.give_back(slot);
             return Ok(());
+        }
+        if let Some(redirect) = redirect {
+            self.pool.resume(slot);
+            return self.follow(slot, &redirect);
         }
         self.pool.begin(slot);
         let connection = self.pool.connection_of(slot);

@@ -80,6 +80,29 @@ impl Pool {
         Ok(())
     }
 
+    /// Open the connection of a slot anew, for the request that is under way in it.
+    pub(crate) fn open_again_for(&mut self, slot: u32) -> Result<(), Failure> {
+        let connection = self.connection_of(slot);
+        let entry = &mut self.connections[connection as usize];
+        if entry.state == State::Open {
+            self.open[entry.target as usize] -= 1;
+        }
+        entry.failures = 0;
+        entry.close();
+        self.open_for(slot)
+    }
+
+    /// The connection of a slot could not be opened for its request, which has failed.
+    pub(crate) fn give_up_opening(&mut self, slot: u32) {
+        let connection = self.connection_of(slot);
+        let target = self.connections[connection as usize].target as usize;
+        if self.endpoints[target].on_demand() {
+            self.give_back(slot);
+        } else {
+            self.reopen(connection);
+        }
+    }
+
     fn begin_opening(&mut self, connection: u32) -> Result<(), Failure> {
         let entry = &mut self.connections[connection as usize];
         let endpoint = &self.endpoints[entry.target as usize];
@@ -188,8 +211,8 @@ impl Pool {
         }
         let places = self.endpoints[target].places;
         let room = entry.dialogue().room().unwrap_or(0);
-        if places > 1 || room != 1 {
-            facts.note_streams(room);
+        if let Some(allowed) = entry.dialogue().allowed() {
+            facts.note_streams(allowed);
         }
         self.opening.retain(|&other| other != connection);
         self.open[target] += 1;
@@ -223,7 +246,9 @@ impl Pool {
         }
         entry.room = room;
         let (first, retiring) = (entry.first_slot, entry.retiring);
-        self.facts[target].note_streams(room);
+        if let Some(allowed) = entry.dialogue().allowed() {
+            self.facts[target].note_streams(allowed);
+        }
         let now = clock::now();
         for place in 0..places {
             let slot = first + place;

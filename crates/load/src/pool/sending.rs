@@ -37,6 +37,18 @@ impl Pool {
             .for_each(|slot| self.idle[target].push(slot));
     }
 
+    /// The request of a slot goes on, on the connection that was opened for it.
+    pub(crate) fn resume(&mut self, slot: u32) {
+        let connection = self.connection_of(slot);
+        let entry = &mut self.connections[connection as usize];
+        entry.busy += 1;
+        entry.begun += 1;
+    }
+
+    pub(crate) fn has_gathered(&self, connection: u32) -> bool {
+        !self.connections[connection as usize].unsent.is_empty()
+    }
+
     /// What was gathered on a connection and not flushed.
     pub(crate) fn take_gathered(&mut self, connection: u32) -> Vec<u32> {
         std::mem::take(&mut self.connections[connection as usize].unsent)
