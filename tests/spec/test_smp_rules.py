@@ -222,6 +222,21 @@ def test_all_problems_of_a_file_are_told_at_once() -> None:
     assert [one.location.line for one in (caught.value, *caught.value.others)] == [1, 2, 3]
 
 
+def test_each_problem_of_a_list_is_told_once() -> None:
+    with pytest.raises(DocumentError) as caught:
+        parse_smp(b'[{"id": "a", "actual_qps": "x", "test_id": 5.5e1, "env_id": []}, {"actual_qps": []}]')
+    places = [one.location.pointer for one in (caught.value, *caught.value.others)]
+    assert places == ["/0/actual_qps", "/0/env_id", "/1/actual_qps"]
+    assert all(not one.others for one in caught.value.others)
+
+
+def test_a_record_of_another_tool_is_not_taken_for_a_test_file() -> None:
+    with pytest.raises(DocumentError) as caught:
+        parse_smp(b'{"meshery_id": "1", "mesh": "linkerd", "runner_results": []}')
+    assert caught.value.code == "MP2201"
+    assert "meshperf import" in str(caught.value.hint)
+
+
 BAD = [
     "a: &a [x, x]\nb: &b [*a, *a]\n"
     + "".join(f"k{n}: &{chr(99 + n)} [*{chr(98 + n)}, *{chr(98 + n)}]\n" for n in range(20)),

@@ -70,7 +70,9 @@ def kind_of(data: Any) -> Kind | None:
     votes[Kind.TEST] += len(keys & {"client"})
     votes[Kind.ENVIRONMENT] += len(keys & {"node"})
     best = max(votes, key=lambda kind: votes[kind])
-    if ("test" in keys or "mesh" in keys) and not votes[Kind.RESULT] - ("test" in keys):
+    if (isinstance(data.get("test"), dict) or isinstance(data.get("mesh"), dict)) and not votes[Kind.RESULT] - (
+        "test" in keys
+    ):
         return Kind.TEST_FILE
     if votes[best] == 0:
         return Kind.MESH if "type" in keys else None

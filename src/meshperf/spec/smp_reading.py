@@ -28,7 +28,9 @@ __all__ = ["MAX_SMP_BYTES", "is_binary", "parse_smp", "read_smp", "smp_from_data
 MAX_SMP_BYTES = 256 * 2**20
 MAX_TEXT_BYTES = 16 * 2**20
 """Of YAML: its parser is slow, and no YAML document of SMP is larger."""
-_KIND_HINT = f"say what it is with `--kind`: {', '.join(Kind)}"
+_KIND_HINT = (
+    f"results of other tools are for `meshperf import`; of SMP, say what it is with `--kind`: {', '.join(Kind)}"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,7 +124,8 @@ def smp_from_document(
         try:
             found.append(smp_from_data(data, place, kind=kind, convert_units=convert_units))
         except DocumentError as error:
-            problems += [error, *error.others]
+            first = DocumentError(error.code, error.message, location=error.location, hint=error.hint)
+            problems += [first, *error.others]  # flat: each problem is told once
     raise_all(problems)
     return tuple(found)
 
