@@ -260,6 +260,18 @@ def test_hostile_text_is_one_document_error_in_bounded_time(text: str) -> None:
 
 
 @pytest.mark.parametrize(
+    "data",
+    [b"\x01\x08" * 2_000_000, b'{"id": "' + b"x" * 20_000_000, b"\x0a\x7f" * 2_000_000],
+    ids=["tiny messages", "text that never ends", "text in text"],
+)
+def test_large_hostile_files_end_in_bounded_time(data: bytes) -> None:
+    begin = time.monotonic()
+    with pytest.raises(DocumentError):
+        parse_smp(data)
+    assert time.monotonic() - begin < 10
+
+
+@pytest.mark.parametrize(
     "data", [b"\xff\xfe{\x00}\x00", b"\x00" * 64, b"\x89PNG\r\n\x1a\n" + b"\x01" * 99, '{"id":"é"}'.encode("latin-1")]
 )
 def test_other_encodings_and_other_files_are_refused(data: bytes) -> None:

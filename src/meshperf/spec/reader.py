@@ -68,7 +68,7 @@ def _json_or_none(text: str, path: Path | None) -> Any:
     try:
         return parse_json(text, path)
     except DocumentError as error:
-        if error.code == "MP2003":
+        if error.code == "MP2003" or len(text) > MAX_BYTES:  # YAML of that size would take minutes
             raise
         return None
 

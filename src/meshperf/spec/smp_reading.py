@@ -232,8 +232,13 @@ def _delimited(data: bytes) -> list[tuple[bytes, list[Kind]]] | None:
     found = split_delimited(data)
     if not found:
         return None
-    kinds = [(part, kinds_of_wire(part)) for part in found]
-    return kinds if all(each for _, each in kinds) else None
+    several: list[tuple[bytes, list[Kind]]] = []
+    for part in found:
+        kinds = kinds_of_wire(part)
+        if not kinds:
+            return None
+        several.append((part, kinds))
+    return several
 
 
 def _from_binary(

@@ -30,6 +30,8 @@ from meshperf.spec.smp_times import instant_of, instant_text
 __all__ = ["WIRE", "from_wire", "kinds_of_wire", "split_delimited", "to_wire", "varint", "wire_carries"]
 
 WIRE = "smp.ext/wire"
+MAX_MESSAGES = 100_000
+"""Of a delimited file; bytes that seem to hold more are something else."""
 _EXACT = 2**53
 _DEEPEST = 20
 
@@ -215,8 +217,13 @@ def varint(number: int) -> bytes:
 
 
 def split_delimited(data: bytes) -> list[bytes] | None:
-    """The messages of a delimited file; None where the lengths do not fit the bytes."""
-    return list(_split(data)) if all(part is not None for part in _split(data)) else None  # type: ignore[arg-type]
+    """The messages of a delimited file; None where the lengths do not fit the bytes, or there are too many."""
+    found: list[bytes] = []
+    for part in _split(data):
+        if part is None or len(found) >= MAX_MESSAGES:
+            return None
+        found.append(part)
+    return found
 
 
 def _split(data: bytes) -> Iterator[bytes | None]:
