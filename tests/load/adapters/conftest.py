@@ -10,10 +10,6 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent))
 
 
-def pytest_configure(config: pytest.Config) -> None:
-    config.addinivalue_line("markers", "needs_tool(name): runs another load generator; skipped where it is missing")
-
-
 def pytest_runtest_setup(item: pytest.Item) -> None:
     from meshperf.load.adapters.finding import find
     from meshperf.load.adapters.registry import adapter
