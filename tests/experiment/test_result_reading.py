@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,9 @@ import meshperf
 import run_sample
 from imported_samples import SAMPLES, one
 from meshperf.errors import DocumentError
+from meshperf.interchange.export.columns import row_of
+from meshperf.interchange.export.outgoing import of_imported, of_run
+from meshperf.interchange.export.registry import writers
 from meshperf.spec.smp import write_result
 from meshperf.spec.smp_imported import imported_to_document
 from meshperf.spec.smp_write import result_to_document
@@ -51,6 +55,17 @@ def test_a_result_document_and_a_list_of_both_kinds(tmp_path: Path) -> None:
     both = [imported_to_document(foreign), result_to_document(run)]
     (tmp_path / "both.json").write_text(json.dumps(both), encoding="utf-8")
     assert [row["tool"] for row in meshperf.read_results(tmp_path / "both.json")] == ["fortio", "meshperf"]
+
+
+@pytest.mark.parametrize("dialect", ["extended", "strict", "protobuf", "protobuf-delimited"])
+def test_every_dialect_that_loses_nothing_gives_the_same_row(tmp_path: Path, dialect: str) -> None:
+    writer = next(each for each in writers() if each.form.name == dialect)
+    foreign = one("fortio-http.json")
+    foreign = replace(foreign, source=replace(foreign.source, file="run.json", digest="ab" * 32))
+    for result in (of_run(run_sample.single()), of_imported(foreign)):
+        path = tmp_path / "result"
+        path.write_bytes(writer.write([result]))
+        assert meshperf.read_results(path).to_dicts() == [row_of(result)]
 
 
 def test_files_of_other_tools_are_read_by_their_content() -> None:

@@ -11,6 +11,7 @@ import re
 import zipfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 from meshperf.errors import DocumentError, Location
 from meshperf.experiment.bundle_reading import MANIFEST, open_bundle
@@ -20,7 +21,9 @@ from meshperf.interchange.reading import read_file
 from meshperf.spec.document import Document
 from meshperf.spec.reader import read_document
 from meshperf.spec.smp import MAX_RESULT_BYTES, result_from_document
+from meshperf.spec.smp_document import Kind
 from meshperf.spec.smp_imported import imported_from_document, is_imported
+from meshperf.spec.smp_reading import read_smp
 
 __all__ = ["read_results"]
 
@@ -82,7 +85,13 @@ def _one(path: Path, form: str | None, convert_units: bool) -> Sequence[Outgoing
             return [of_run(run) for run in view.runs()]
     if form is None and _is_ours(path):
         return list(_documents(read_document(path, max_bytes=MAX_RESULT_BYTES)))
-    return [of_imported(record) for record in read_file(path, form=form, convert_units=convert_units)]
+    try:
+        return [of_imported(record) for record in read_file(path, form=form, convert_units=convert_units)]
+    except DocumentError as error:
+        ours = _in_a_dialect(path) if form is None and error.code == _UNKNOWN_FORM else ()
+        if not ours:
+            raise
+        return ours
 
 
 def _is_ours(path: Path) -> bool:
@@ -97,14 +106,24 @@ def _is_ours(path: Path) -> bool:
         raise DocumentError("MP2001", f"cannot read {path}: {reason}", location=Location(path=path)) from None
 
 
+def _in_a_dialect(path: Path) -> Sequence[Outgoing]:
+    """Results of meshperf in a dialect of SMP that says so deep inside: binary, or in a label. Else none."""
+    try:
+        documents = read_smp(path)
+    except DocumentError:  # the reader of other tools' files has said already what the file is not
+        return ()
+    return [_outgoing(one.data) for one in documents if one.kind is Kind.RESULT and "format" in one.data]
+
+
 def _documents(document: Document) -> Iterator[Outgoing]:
     listed = isinstance(document.data, list)
     for number, data in enumerate(document.data if listed else [document.data]):
         try:
-            if is_imported(data):
-                yield of_imported(imported_from_document(data))
-            else:
-                yield of_run(result_from_document(data))
+            yield _outgoing(data)
         except DocumentError as error:
             pointer = f"/{number}{error.location.pointer}" if listed else error.location.pointer
             raise document.error(error.code, error.message, pointer, hint=error.hint) from None
+
+
+def _outgoing(data: Any) -> Outgoing:
+    return of_imported(imported_from_document(data)) if is_imported(data) else of_run(result_from_document(data))

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import re
-from dataclasses import dataclass, field
-
 import pytest
 
 import kept_sample
@@ -13,53 +10,9 @@ from meshperf.histograms import Histogram
 from meshperf.interchange.export.open_metrics import WRITERS
 from meshperf.interchange.export.outgoing import Outgoing, of_imported, of_run
 from meshperf.spec.imported import Bucket, Imported, LatencyOrigin, Quantile, Source
+from open_metrics_grammar import Family, parsed
 
-_SAMPLE = re.compile(
-    r'([a-zA-Z_:][a-zA-Z0-9_:]*)\{((?:[a-zA-Z_]\w*="(?:[^"\\\n]|\\["\\n])*"(?:,(?!\})|(?=\})))*)\}'
-    r" (\S+)(?: (\d+\.\d{3}))?"
-)
-_LABEL = re.compile(r'([a-zA-Z_]\w*)="((?:[^"\\\n]|\\["\\n])*)"')
-_SUFFIXES = {
-    "info": ("_info",), "gauge": ("",), "counter": ("_total",), "histogram": ("_bucket", "_count", "_sum"),
-}  # fmt: skip
 RUN = run_sample.single()
-
-
-@dataclass
-class Family:
-    kind: str
-    unit: str = ""
-    samples: list[tuple[str, dict[str, str], float, str | None]] = field(default_factory=list)
-
-
-def parsed(text: str) -> dict[str, Family]:
-    """The families of a document; asserts what the format demands of it."""
-    assert text.endswith("# EOF\n")
-    families: dict[str, Family] = {}
-    name = ""
-    seen: set[tuple[str, tuple[tuple[str, str], ...]]] = set()
-    for line in text.removesuffix("# EOF\n").splitlines():
-        if line.startswith("# TYPE "):
-            name, kind = line.split()[2:]
-            assert name not in families, f"{name} comes twice"
-            families[name] = Family(kind)
-        elif line.startswith("# UNIT "):
-            families[name].unit = line.split()[3]
-            assert name.endswith(f"_{families[name].unit}") and not families[name].samples
-        elif line.startswith("# HELP "):
-            assert line.split()[2] == name and not families[name].samples
-        else:
-            found = _SAMPLE.fullmatch(line)
-            assert found is not None, line
-            suffix = found[1].removeprefix(name)
-            assert found[1].startswith(name) and suffix in _SUFFIXES[families[name].kind], line
-            labels = dict(_LABEL.findall(found[2]))
-            assert len(labels) == len(_LABEL.findall(found[2]))
-            key = (found[1], tuple(sorted(labels.items())))
-            assert key not in seen, line
-            seen.add(key)
-            families[name].samples.append((suffix, labels, float(found[3]), found[4]))
-    return families
 
 
 def written(*results: Outgoing) -> dict[str, Family]:
@@ -127,6 +80,13 @@ def test_times_of_another_origin_have_another_name_and_no_sum_without_a_mean() -
     assert [(labels["le"], value) for _, labels, value, _ in family.samples] == [("0.001", 7.0), ("+Inf", 10.0)]
     assert not [name for name in found if "response_time" in name or "requests" in name]
     assert {time for one in found.values() for _, _, _, time in one.samples} == {None}
+
+
+def test_quantiles_that_are_near_one_another_are_series_of_their_own() -> None:
+    near = tuple(Quantile(q=q, value_s=1.0, low_s=1.0, high_s=1.0) for q in (0.999, 0.9990001, 0.99999999))
+    found = written(of_imported(Imported(source=Source(tool="wrk2", form="text"), quantiles=near)))
+    (family,) = (one for name, one in found.items() if name.endswith("_quantile_seconds"))
+    assert [float(labels["quantile"]) for _, labels, _, _ in family.samples] == [one.q for one in near]
 
 
 def test_a_run_without_replies_has_no_histogram() -> None:

@@ -141,7 +141,7 @@ def _counters(named: _Named) -> Iterator[str]:
 def _quantiles(named: _Named, word: str, about: str) -> Iterator[str]:
     for bound, (field, shown) in _BOUNDS.items():
         samples = [
-            (result, labels, ("", {"quantile": f"{one.q:g}"}, float(getattr(one, field))))
+            (result, labels, ("", {"quantile": repr(one.q)}, float(getattr(one, field))))
             for result, labels in named
             for one in result.record.quantiles
         ]

@@ -121,7 +121,7 @@ def _times(result: Outgoing, time: Mapping[str, str]) -> list[dict[str, Any]]:
         found.append(_metric(word, "s", content))
     for suffix, field in (("", "value_s"), (".low", "low_s"), (".high", "high_s")):
         quantiles = [
-            {**time, "attributes": _attributes({"quantile": f"{one.q:g}"}), "asDouble": getattr(one, field)}
+            {**time, "attributes": _attributes({"quantile": repr(one.q)}), "asDouble": getattr(one, field)}
             for one in record.quantiles
         ]
         if quantiles:
