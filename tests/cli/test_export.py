@@ -110,6 +110,18 @@ def test_a_stored_experiment_is_exported_by_its_id(
     assert "MP1004" in capsys.readouterr().err
 
 
+def test_a_stored_result_of_another_tool_is_exported_by_its_id(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Captured
+) -> None:
+    monkeypatch.setenv("MESHPERF_STORE", str(tmp_path / "store.sqlite"))
+    assert main(["import", str(SAMPLES / "fortio-http.json"), "--store", "--json"]) == 0
+    (stored,) = json.loads(capsys.readouterr().out)
+    assert main(["export", stored["id"], "--to", "csv"]) == 0
+    (row,) = csv.DictReader(io.StringIO(capsys.readouterr().out))
+    assert (row["tool"], row["source_file"]) == ("fortio", "fortio-http.json")
+    assert float(row["p50_service_time_s"]) == next(one["value_s"] for one in stored["percentiles"] if one["p"] == 50)
+
+
 def test_what_was_asked_becomes_test_cases(bundle: Path, tmp_path: Path) -> None:
     out = tmp_path / "junit.xml"
     assert main(["export", str(bundle), "--to", "junit", "--out", str(out)]) == 0
