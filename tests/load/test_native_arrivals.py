@@ -10,6 +10,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -111,8 +112,7 @@ def test_a_long_trace_over_many_pinned_connections_is_held_once(workload):
 
 
 def _resident_bytes() -> int:
-    with open("/proc/self/statm") as statm:
-        return int(statm.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
 
 def test_a_quantum_puts_requests_off_to_its_multiples(workload, constant):
@@ -154,7 +154,7 @@ def test_in_flight_is_what_the_server_has_at_a_time(serve: Serve, workers: int, 
 
 
 def test_in_flight_reaches_every_stream_whichever_worker_has_it(start_workload: Start):
-    # Three connections of 4 streams on two workers: 8 places and 4, of which 9 are asked for; 5 + 4 would not fit.
+    # Three connections of 4 streams on two workers are 8 places and 4: of eleven requests half do not fit on one.
     workload = start_workload("--service-time", "50ms")
     target = workload.target(connections=3, streams=4, protocol="http2")
     phase = Phase(target=0, duration_s=0.04, arrivals=Arrivals.CLOSED, in_flight=11)
@@ -333,7 +333,7 @@ def test_a_start_that_no_clock_will_reach_is_refused(workload, constant):
 )
 @pytest.mark.parametrize("arrivals", [Arrivals.CLOSED, Arrivals.POISSON])
 def test_ctrl_c_ends_a_run_within_200_ms_and_loses_nothing(start_workload: Start, changes, arrivals):
-    # A stall that has begun by then and outlasts the test: replies are owed when the signal comes.
+    # Replies are owed when the signal comes.
     workload = start_workload("--service-time", "5ms")
     rate = 800.0 if arrivals is Arrivals.POISSON else None
     phase = Phase(target=0, duration_s=20.0, arrivals=arrivals, rate=rate, drain_s=20.0)

@@ -1,4 +1,4 @@
-"""Which connection a request goes out on, and what becomes of connections: the server's account of them is the truth."""
+"""Which connection a request goes out on, and what becomes of connections: the server's account is the truth."""
 
 from __future__ import annotations
 
@@ -186,7 +186,7 @@ def test_a_connection_for_each_request_is_opened_as_a_part_of_it(start_workload:
 
 
 def test_the_time_to_connect_is_inside_the_response_time(start_workload: Start, constant: Constant):
-    # While the service is stopped the kernel connects but nobody says the settings: opening takes the rest of the stall.
+    # While the service is stopped the kernel connects but nobody says the settings: opening lasts as long as that.
     workload = start_workload("--stall", "300ms/1000ms")
     target = workload.target(protocol="http2", connections=300, requests_per_connection=1)
     phase = constant(rate=200.0, duration_s=1.0)

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from meshperf.errors import TargetError
-from meshperf.load import Arrivals, NativeSession, Phase, ReceiveClock, Selection, SessionPlan, Target
+from meshperf.load import Arrivals, GrpcCall, NativeSession, Phase, ReceiveClock, Selection, SessionPlan, Target
 
 from .accounts import SPARE_S, measure
 from .conftest import Script, Workload
@@ -37,7 +37,7 @@ def http2(script: Script, **changes: object) -> Target:
 
 
 class Held:
-    """Answers nothing until `whole` requests are there, or until it is let go."""
+    """Answers nothing until it is let go."""
 
     def __init__(self, **server: object) -> None:
         self.server = Http2(handle=self._hold, **server)
@@ -115,7 +115,9 @@ def nghttpd(tmp_path: Path) -> Iterator[Callable[..., Target]]:
             except OSError:
                 assert time.monotonic() < deadline
                 time.sleep(0.02)
-        return Target(**{"name": "nghttpd", "address": f"127.0.0.1:{port}", "host": "x", "protocol": "http2", **changes})
+        return Target(
+            **{"name": "nghttpd", "address": f"127.0.0.1:{port}", "host": "x", "protocol": "http2", **changes}
+        )
 
     yield target
     process.kill()
@@ -277,8 +279,6 @@ def test_a_server_of_http_1_behind_http_2_is_named(serve: Serve, protocol: str):
     def http1(connection: socket.socket) -> None:
         connection.recv(65536)
         connection.sendall(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n")
-
-    from meshperf.load import GrpcCall
 
     call = GrpcCall() if protocol == "grpc" else None
     target = serve(http1).target(protocol=protocol, path="/a.B/C", grpc=call)

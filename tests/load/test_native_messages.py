@@ -1,4 +1,4 @@
-"""TCP and UDP without a protocol above them: the workload's counters, and faults that are counted out, are the truth."""
+"""TCP and UDP without a protocol above them: the workload's counters and its counted faults are the truth."""
 
 from __future__ import annotations
 
@@ -66,7 +66,9 @@ def test_an_echo_brings_every_byte_back(start_bytes: Start, constant: Constant, 
 @pytest.mark.parametrize("arrivals", [Arrivals.CONSTANT, Arrivals.CLOSED])
 def test_one_way_messages_end_when_they_are_written(start_bytes: Start, constant: Constant, arrivals: Arrivals):
     workload = start_bytes("--tcp-mode", "sink")
-    phase = constant(rate=500.0) if arrivals is Arrivals.CONSTANT else Phase(target=0, duration_s=0.1, arrivals=arrivals)
+    phase = (
+        constant(rate=500.0) if arrivals is Arrivals.CONSTANT else Phase(target=0, duration_s=0.1, arrivals=arrivals)
+    )
     counts = measure(tcp(workload, reply_bytes=0), phase).phases[0].counts
     assert counts.ok == counts.offered > 0
     assert counts.bytes_in == 0

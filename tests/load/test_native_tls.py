@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
+import ssl
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from meshperf.errors import TargetError, UsageError
-from meshperf.load import NativeSession, SessionPlan, TlsSettings
+from meshperf.load import GrpcCall, NativeSession, SessionPlan, TlsSettings
 
 pytestmark = pytest.mark.needs_native
 
@@ -176,3 +177,48 @@ def test_settings_that_make_no_sense_are_refused(authority, workload):
     for changes in ({"ca_pem": "not PEM"}, {"cipher_suites": ("RC4",)}, {"minimum_version": "1.1"}):
         with pytest.raises(UsageError):
             NativeSession.open(SessionPlan(targets=(workload.target(tls=_settings(authority, **changes)),)))
+
+
+@pytest.mark.parametrize("version", ["1.2", "1.3"])
+def test_http_2_is_agreed_on_in_the_handshake(start_tls, authority, constant, version):
+    workload = start_tls("--tls-min", "1.2", "--admin", "127.0.0.1:0")
+    tls = _settings(authority, minimum_version=version, maximum_version=version)
+    target = workload.target(tls=tls, protocol="http2", streams=8)
+    with NativeSession.open(SessionPlan(targets=(target,), workers=2)) as session:
+        recording = session.run([constant(rate=500.0)])
+    assert recording.phases[0].counts.ok == 250
+    facts = recording.connections[0]
+    assert (facts.alpn, facts.tls_version, facts.max_streams) == ("h2", version, 1000)
+    assert workload.counters()["http2_connections"] == facts.opened == 4
+
+
+@pytest.mark.parametrize("offered", [["http/1.1"], []])
+@pytest.mark.parametrize("protocol", ["http2", "grpc"])
+def test_a_server_that_does_not_agree_on_http_2_is_named_as_such(serve, authority, tmp_path, offered, protocol):
+    certificate, key = authority.issue(uri=ECHO, dns="echo.example")
+    (tmp_path / "both.pem").write_text(certificate + key)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(tmp_path / "both.pem")
+    if offered:
+        context.set_alpn_protocols(offered)
+
+    def http1(connection):
+        with context.wrap_socket(connection, server_side=True) as stream:
+            stream.recv(65536)
+
+    call = GrpcCall() if protocol == "grpc" else None
+    target = serve(http1).target(tls=_settings(authority), protocol=protocol, path="/a.B/C", grpc=call)
+    with pytest.raises(TargetError) as caught:
+        NativeSession.open(SessionPlan(targets=(target,)))
+    assert caught.value.code == "MP5302"
+    assert "HTTP/2" in str(caught.value)
+    assert "ALPN" in str(caught.value)
+
+
+def test_a_server_that_refuses_every_offer_of_alpn_is_named_as_such(start_tls, authority):
+    # The workload knows h2 and http/1.1; a client that offers something else is refused with an alert.
+    target = start_tls().target(tls=_settings(authority, alpn=("spdy/1",)), protocol="http2")
+    with pytest.raises(TargetError) as caught:
+        NativeSession.open(SessionPlan(targets=(target,)))
+    assert caught.value.code == "MP5302"
+    assert "ALPN" in str(caught.value)

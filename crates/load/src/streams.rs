@@ -58,13 +58,17 @@ impl Stream {
             keep: true,
         };
         // A stream that ends with an interim response has none.
-        if self.status < 200 || (grpc && (self.spoilt || self.messages.finish().is_err())) {
+        if self.status < 200 {
             return Ending::Malformed;
         }
-        // Where the server does not stream, success is exactly one message.
-        let one_message = self.call.as_ref().is_some_and(|call| call.one_message);
-        if one_message && reply.status == 200 && reply.grpc == Some(0) && self.whole != 1 {
-            return Ending::Malformed;
+        // What comes with an error of HTTP, from a proxy as a rule, is text for people and no message.
+        if grpc && self.status == 200 {
+            // Where the server does not stream, success is exactly one message.
+            let one_message = self.call.as_ref().is_some_and(|call| call.one_message);
+            let short = one_message && reply.grpc == Some(0) && self.whole != 1;
+            if short || self.spoilt || self.messages.finish().is_err() {
+                return Ending::Malformed;
+            }
         }
         let redirect = self.call.as_ref().and_then(|call| {
             let location = self.location.take();
