@@ -117,8 +117,7 @@ impl Worker {
         let mut events = [NO_EVENT; EVENTS];
         let mut turns = Vec::new();
         while !self.common.stop.load(Ordering::Relaxed) {
-            let timeout = self.timeout();
-            let n = match self.epoll.wait(&mut events, timeout) {
+            let n = match self.wait(&mut events) {
                 Err(error) if error.kind() == ErrorKind::Interrupted => 0,
                 result => result?,
             };
@@ -138,6 +137,18 @@ impl Worker {
         Ok(())
     }
 
+    fn wait(&mut self, events: &mut [Event]) -> io::Result<usize> {
+        let timeout = self.timeout();
+        if self.service.is_busy() {
+            let ready = self.epoll.wait(events, Some(0))?;
+            if ready > 0 || timeout == Some(0) {
+                return Ok(ready);
+            }
+            self.service.rest();
+        }
+        self.epoll.wait(events, timeout)
+    }
+
     /// How long to sleep: short of the next due time by the stretch that is spun.
     fn timeout(&self) -> Option<u64> {
         if !self.turns.is_empty() {
@@ -152,13 +163,14 @@ impl Worker {
     }
 
     /// Stops this worker while the whole server is stalled.
-    fn pause_in_stall(&self) {
+    fn pause_in_stall(&mut self) {
         let Some(stall) = self.common.stall.filter(Stall::whole_server) else {
             return;
         };
         let Some(end) = stall.ends_at(self.common.start_ns, now_ns()) else {
             return;
         };
+        self.service.rest();
         loop {
             let left = end.saturating_sub(now_ns());
             if left == 0 || self.common.stop.load(Ordering::Relaxed) {

@@ -24,6 +24,8 @@ pub struct Service {
     pub identity_header: Option<IdentityHeader>,
     time: ServiceTime,
     busy: bool,
+    /// When the last busy service ended, while requests have been waiting ever since.
+    served_until: Option<u64>,
     /// Upper ends of the shares of the statuses after the first, which is 200.
     thresholds: Vec<f64>,
     /// gRPC statuses other than 0 and the upper ends of their shares; empty: calls follow the statuses of HTTP.
@@ -55,6 +57,7 @@ impl Service {
             identity_header: options.identity_header.clone(),
             time: options.service_time,
             busy: options.busy,
+            served_until: None,
             thresholds: thresholds.collect(),
             grpc_statuses: grpc_statuses.collect(),
             times: Random::new(options.seed, 2 * worker),
@@ -110,19 +113,28 @@ impl Service {
     /// Serves one request: returns None when that is done, or when (CLOCK_MONOTONIC, ns) the reply is due.
     ///
     /// Busy service is timed by the same clock, not by CPU time: a single server that takes exactly D for each request
-    /// is what the queueing formulas speak of, and a preempted one would be another server.
+    /// is what the queueing formulas speak of, and a preempted one would be another server. While requests wait, each
+    /// service begins where the one before it ended: reading and writing are parts of D, and D bounds the capacity.
     pub fn serve(&mut self) -> Option<u64> {
         let ns = self.time.draw(&mut self.times);
         if ns == 0 {
             return None;
         }
-        let due = now_ns() + ns;
+        let now = now_ns();
         if !self.busy {
-            return Some(due);
+            return Some(now + ns);
         }
+        let due = self.served_until.unwrap_or(now) + ns;
         while now_ns() < due {
             std::hint::spin_loop();
         }
+        // A service that was held up itself leaves nothing to catch up on.
+        self.served_until = Some(due.max(now));
         None
+    }
+
+    /// Nothing is waiting, or the worker stood still: the next service begins when it is asked for.
+    pub fn rest(&mut self) {
+        self.served_until = None;
     }
 }
