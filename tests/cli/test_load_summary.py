@@ -127,9 +127,7 @@ def test_datagrams_connections_and_tls_have_a_line_each() -> None:
     lines = told(run)
     assert "datagrams: 1,000 sent, 5 lost (0.500%), 2 duplicates, 3 reordered, 1 late" in lines
     connections = next(line for line in lines if line.startswith("connections: "))
-    expected = (
-        "connections: 18 opened (2 for due requests), 5 opened anew (4 because the plan says so), 1 failed, "
-    )
+    expected = "connections: 18 opened (2 for due requests), 5 opened anew (4 because the plan says so), 1 failed, "
     assert connections.startswith(expected + "connect p50 100 us, p99 ")
     tls = next(line for line in lines if line.startswith("TLS: "))
     assert tls.startswith("TLS: 22 handshakes, 6 resumed (1.3, h2), handshake p50 2 ms")

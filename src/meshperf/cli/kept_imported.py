@@ -35,7 +35,9 @@ def imported_documents(reference: str) -> list[dict[str, Any]]:
     if found and len(found) + len(own) > 1:
         named = ", ".join([*own, *found][:5])
         raise UsageError(
-            "MP1004", f"{len(found) + len(own)} stored results begin with {reference!r}", hint=f"write more of it: {named}"
+            "MP1004",
+            f"{len(found) + len(own)} stored results begin with {reference!r}",
+            hint=f"write more of it: {named}",
         )
     return list(found.values())
 

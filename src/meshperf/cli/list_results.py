@@ -17,9 +17,7 @@ _IMPORTED = ("ID", "SAVED (UTC)", "TOOL", "DATE (UTC)", "RATE", "P50", "P99", "E
 
 @click.command(name="list")
 @click.option("--json", "as_json", is_flag=True, help="A JSON array instead of a table.")
-@click.option(
-    "--limit", type=click.IntRange(min=1), metavar="N", help="Of each kind at most the N saved last."
-)
+@click.option("--limit", type=click.IntRange(min=1), metavar="N", help="Of each kind at most the N saved last.")
 def command(as_json: bool, limit: int | None) -> int:
     """Stored experiments and results of other tools, last saved first.
 

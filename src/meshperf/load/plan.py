@@ -28,7 +28,7 @@ __all__ = [
 
 
 class Protocol(StrEnum):
-    """What is spoken on a connection. Over TLS, `http2` and `grpc` are agreed on by ALPN; without, by prior knowledge."""
+    """What is spoken on a connection. `http2` and `grpc` are agreed on by ALPN over TLS, else by prior knowledge."""
 
     HTTP1_0 = "http1.0"
     HTTP1 = "http1"

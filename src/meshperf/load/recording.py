@@ -85,7 +85,7 @@ class PhaseRecording:
     late_read: Histogram = EMPTY
     """From the kernel's receiving the last byte of a reply to the worker's reading it; empty without kernel times."""
     censored: Histogram = EMPTY
-    """From the intended start to the end of the drain, requests unanswered or never sent: lower bounds of their time."""
+    """From the intended start to the end of the drain, requests unanswered or never sent: lower bounds."""
     errors_by_reason: Mapping[str, int] = field(default_factory=dict)
     errors_by_status: Mapping[str, int] = field(default_factory=dict)
     errors_by_grpc_status: Mapping[str, int] = field(default_factory=dict)

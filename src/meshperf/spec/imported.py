@@ -1,8 +1,9 @@
 """A result of another tool, or an SMP document of another writer: what it says, and what it does not say.
 
 Every importer fills this record and nothing else; `smp_imported` makes an SMP document of it, the store keeps it, and
-the judgement reads it. SI units throughout. What the tool did not say is None, never 0: a run without any word of errors
-is not a run without errors. Every quantile carries the bounds between which the truth lies as far as the tool resolved.
+the judgement reads it. SI units throughout. What the tool did not say is None, never 0: a run without any word of
+errors is not a run without errors. Every quantile carries the bounds between which the truth lies as far as the tool
+resolved it.
 """
 
 from __future__ import annotations
