@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import run_sample
 import sample
 
+import run_sample
 from meshperf.report import write, write_runs
 
 pytestmark = [pytest.mark.needs_chromium, pytest.mark.timeout(120)]
