@@ -77,7 +77,8 @@ def arrival_facts(phases: Sequence[Phase], targets: Sequence[Target]) -> Facts:
     closed = first.arrivals is Arrivals.CLOSED
     values: dict[str, FactValue] = {"load.arrivals": str(first.arrivals)}
     if closed:
-        streams = sum(targets[index].connections * targets[index].streams for index in _shares(first))
+        # Over a mix as many as the largest of its targets takes: then none waits for a place.
+        streams = max(targets[index].connections * targets[index].streams for index in _shares(first))
         values["load.in_flight"] = first.in_flight if first.in_flight is not None else streams
         values["load.think_s"] = first.think_s
     else:

@@ -184,7 +184,8 @@ class Phase:
     quantum_s: float = 0.0
     """Due times are put off to the next multiple of this: cheaper, and as bursty as it says. 0: not at all."""
     in_flight: int | None = None
-    """Closed loop: requests under way at a time over all workers and generators; None: connections x streams."""
+    """Closed loop: requests under way at a time over all workers and generators; None: connections x streams
+    of the target, of the largest in a mix."""
     think_s: float = 0.0
     """Closed loop: from a reply to the next request in its place."""
     mix: tuple[tuple[int, float], ...] = ()
