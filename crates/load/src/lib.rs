@@ -65,4 +65,3 @@ pub use plan::{Phase, SessionPlan};
 pub use reason::Reason;
 pub use recording::{PhaseRecording, Progress, SessionRecording};
 pub use session::{Session, Stopper};
-pub use steering::Steering;

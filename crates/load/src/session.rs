@@ -153,11 +153,6 @@ impl Session {
         }
     }
 
-    /// Changes the rate of open loops from any thread, without the checks of `set_rate`.
-    pub fn steering(&self) -> Steering {
-        self.steering.clone()
-    }
-
     pub fn is_running(&self) -> bool {
         self.running.is_some()
     }

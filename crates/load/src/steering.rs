@@ -20,7 +20,7 @@ struct Wheel {
 
 /// Changes the rate of the open loop under way, from any thread.
 #[derive(Clone, Default)]
-pub struct Steering(Arc<Wheel>);
+pub(crate) struct Steering(Arc<Wheel>);
 
 impl Steering {
     pub(crate) fn new(wakes: Vec<Arc<Wake>>) -> Self {
