@@ -56,6 +56,7 @@ CODES: dict[str, str] = {
     "MP1005": "no such gRPC service or method in the descriptors",
     "MP1006": "a message does not fit the gRPC method",
     "MP1007": "the load generator cannot do what was asked for",
+    "MP1008": "a mesh cannot be what the arm asks for",
     "MP2001": "the file cannot be read",
     "MP2002": "the file is not valid YAML or JSON",
     "MP2003": "a key is given twice",

@@ -40,6 +40,8 @@ _WHO_LISTENS = "another process listens there; `ss -ltnp` shows which one"
 class LocalSite:
     """A `Site` of processes on this machine. A context manager; open it with `LocalSite.open`."""
 
+    kind = "local"
+
     def __init__(self, *, state: Path, work_dir: Path, plan: CpuPlan, block: LoopbackBlock, experiment_id: str) -> None:
         self.cpus = plan
         self.work_dir = work_dir
@@ -111,6 +113,14 @@ class LocalSite:
     def address(self, host: str) -> str:
         """The loopback address of a host, one of its own for each name; the same name gives the same address."""
         return self._block.address(host)
+
+    def namespace(self, host: str) -> str | None:
+        """None: hosts are addresses of this machine's own network."""
+        return None
+
+    def reach(self, host: str, port: int, *, at: str | None = None) -> str:
+        """`ip:port`; whose connection it is makes no difference here."""
+        return f"{at or self.address(host)}:{port}"
 
     def start(self, spec: ProcessSpec) -> Process:
         """Start a process and wait until it is ready. Its working folder is the site's scratch folder.

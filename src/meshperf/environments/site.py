@@ -29,6 +29,10 @@ class ProcessSpec:
     env: Mapping[str, str] = field(default_factory=dict)
     """The whole environment of the process but PATH and LANG; nothing else is inherited."""
     ready: Readiness
+    host: str | None = None
+    """The host of the experiment in whose network it runs; None: this machine's own (loopback sites know no other)."""
+    user: tuple[int, int] | None = None
+    """Numeric user and group to run as, where redirection rules tell a proxy by its user; None: as meshperf runs."""
     deadline_s: float = 10.0
     cpus: tuple[int, ...] | None = None
     """None: as the site's CPU plan says for the role."""
@@ -71,12 +75,38 @@ def folder_name(resident: str) -> str:
 class Site(Protocol):
     """An environment that is open: everything started through it is gone when it is closed."""
 
+    kind: str
+    """`local`: every host is a loopback address; `netns`: every host is a network namespace, a pod."""
     cpus: CpuPlan
     work_dir: Path
     """Scratch folder of this run: configuration, certificates, logs. Mode 0700; removed on close."""
 
     def address(self, host: str) -> str:
         """The address of a host of this experiment, one of its own for each name. Same name, same address."""
+        ...
+
+    def namespace(self, host: str) -> str | None:
+        """Path of the host's network namespace, for the load engine; None where hosts have none of their own."""
+        ...
+
+    def reach(self, host: str, port: int, *, at: str | None = None) -> str:
+        """How meshperf itself dials a port of a host: `ip:port`, in namespaces `ip:port@namespace`.
+
+        Args:
+            host: from whose network the connection is made.
+            at: IP to dial; None: the host's own address. A pod's own 127.0.0.1 can be dialled like this.
+        """
+        ...
+
+    def run(self, argv: Sequence[str], *, host: str | None = None, deadline_s: float = 30.0) -> str:
+        """Run a command to its end in a host's network (rules of redirection, questions to a control plane).
+
+        Returns:
+            What it printed to standard output.
+
+        Raises:
+            DeploymentError: it failed or did not end in time (MP5102), with its last lines.
+        """
         ...
 
     def start(self, spec: ProcessSpec) -> Process:

@@ -10,14 +10,12 @@ from meshperf.errors import ComparisonError
 from meshperf.experiment.plan import Resident, RoundPlan
 from meshperf.load.plan import Target
 from meshperf.load.targets import requested
-from meshperf.meshes import AppAddress, ArmDeployment, TlsFiles, open_mesh
+from meshperf.meshes import APP_PORT, AppAddress, ArmDeployment, TlsFiles, open_mesh
 from meshperf.spec.experiment import LoadPoint, Workload
 from meshperf.spec.records import Claim
 from meshperf.workloads import Endpoint, WorkloadTls, start_echo
 
 __all__ = ["Deployed", "deploy_round", "require_claims"]
-
-_APP_PORT = 8080
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,18 +53,20 @@ def deploy_round(
     for index in round_plan.start_order:
         resident = round_plan.group.residents[index]
         note(f"starting {resident.name}")
-        preparation = open_mesh(resident.arm.mesh).prepare(site, resident.arm, resident.name)
-        host = f"{resident.name}-app"
+        graph = workload.as_graph()
+        preparation = open_mesh(resident.arm.mesh).prepare(site, resident.arm, resident.name, graph)
+        needs = preparation.needs(graph.entry)
         app, endpoint = start_echo(
             site,
             workload,
-            name=host,
-            host=host,
-            port=_APP_PORT,
-            tls=_workload_tls(preparation.needs.tls),
-            trusted_peer=preparation.needs.trusted_peer,
+            name=f"{resident.name}-{graph.entry}",
+            host=needs.host,
+            port=APP_PORT,
+            tls=_workload_tls(needs.tls),
+            trusted_peer=needs.trusted_peer,
         )
-        deployment = preparation.deploy(AppAddress(host=site.address(host), port=_APP_PORT, admin=endpoint.admin))
+        address = AppAddress(host=site.address(needs.host), port=APP_PORT, admin=endpoint.admin)
+        deployment = preparation.deploy({graph.entry: address})
         up[index] = Deployed(resident=resident, app=app, endpoint=endpoint, deployment=deployment)
     return tuple(up[index] for index in range(len(round_plan.group.residents)))
 

@@ -1,9 +1,19 @@
 """Meshes as modules: detect one, deploy an arm with it, try out what it claims."""
 
-from meshperf.meshes.base import AppAddress, AppNeeds, ArmDeployment, Detection, Mesh, Preparation, TlsFiles
+from meshperf.meshes.base import (
+    APP_PORT,
+    AppAddress,
+    AppNeeds,
+    ArmDeployment,
+    Detection,
+    Mesh,
+    Preparation,
+    TlsFiles,
+)
 from meshperf.meshes.registry import mesh_names, open_mesh
 
 __all__ = [
+    "APP_PORT",
     "AppAddress",
     "AppNeeds",
     "ArmDeployment",

@@ -1,9 +1,14 @@
 """The interface every mesh implements: detect it, deploy one arm with it, try out what it claims.
 
-Adding a mesh is one module beside this one and a line in `registry.py`. Deployment has two steps, because an
-application may need something of the mesh (certificates, whom to trust) and the mesh needs the application's address:
+Adding a mesh is one module beside this one and a word in `spec/mesh_names.py`. Deployment has two steps, because an
+application may need something of the mesh (certificates, whom to trust, where its callees are reached) and the mesh
+needs the application's address:
 
-    prepare → AppNeeds → (the experiment starts the application) → deploy → ArmDeployment
+    prepare → needs, upstream → (the experiment starts the application's services) → deploy → ArmDeployment
+
+An application is a workload graph: services in pods of their own. Load comes from one more pod, `graph.CLIENT`. A pod
+is a host of the site; it holds the service and its sidecar. On a loopback site, where a host is an address, an adapter
+may give service and sidecar hosts of their own.
 """
 
 from __future__ import annotations
@@ -16,9 +21,18 @@ from typing import Protocol
 from meshperf.environments.site import Process, Site
 from meshperf.load.plan import Target
 from meshperf.spec.experiment import Arm
+from meshperf.spec.graph import Graph
 from meshperf.spec.records import Claim, Facts
 
-__all__ = ["AppAddress", "AppNeeds", "ArmDeployment", "Detection", "Mesh", "Preparation", "TlsFiles"]
+__all__ = ["APP_PORT", "AppAddress", "AppNeeds", "ArmDeployment", "Detection", "Mesh", "Preparation", "TlsFiles", "pod"]
+
+APP_PORT = 8080
+"""Where every service listens; the next higher port answers questions about it."""
+
+
+def pod(resident: str, service: str) -> str:
+    """The host of one resident's service, or of its client."""
+    return f"{resident}-{service}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,8 +64,10 @@ class TlsFiles:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AppNeeds:
-    """What the application of one resident must be started with."""
+    """What one service of the application must be started with."""
 
+    host: str
+    """The host of the site that it runs on."""
     tls: TlsFiles | None = None
     trusted_peer: str | None = None
     """The only address from which it may believe an identity header: its own sidecar's."""
@@ -59,11 +75,12 @@ class AppNeeds:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AppAddress:
-    """Where the application of one resident answers, and where it tells its counters (`ip:port`, JSON at /counters)."""
+    """Where one service answers (an IP and a port), and where meshperf asks it for its counters (JSON at /counters)."""
 
     host: str
     port: int
     admin: str
+    """As `Site.reach` writes it."""
 
     @property
     def address(self) -> str:
@@ -73,13 +90,17 @@ class AppAddress:
 class Preparation(Protocol):
     """One resident that was prepared and waits for its application."""
 
-    @property
-    def needs(self) -> AppNeeds:
-        """What the application has to be started with."""
+    def needs(self, service: str) -> AppNeeds:
+        """What one service of the graph has to be started with."""
         ...
 
-    def deploy(self, app: AppAddress) -> ArmDeployment:
-        """Start what the mesh brings, now that the application answers.
+    def upstream(self, caller: str, callee: str) -> str:
+        """Where the caller's application dials to reach a callee (`ip:port`): its sidecar, a virtual address, or the
+        callee itself. Known before anything is started, because services are told by their command line."""
+        ...
+
+    def deploy(self, apps: Mapping[str, AppAddress]) -> ArmDeployment:
+        """Start what the mesh brings, now that every service of the graph answers (without its callees, as yet).
 
         Raises:
             PrerequisiteError: a binary is missing. DeploymentError: a process did not become ready.
@@ -92,10 +113,11 @@ class ArmDeployment:
     """One deployed resident: where to send load, which processes the mesh brought, how to try its claims."""
 
     target: Target
-    """With one connection; the load point says how many there shall be."""
+    """With one connection; the load point says how many there shall be. In the network of the client's pod."""
     processes: Sequence[Process]
     facts: Facts
-    """What was configured, under `mesh.`, `proxy.`, `security.`, `interception.`, `client_library.`."""
+    """What was configured, under `mesh.`, `proxy.`, `security.`, `interception.`, `client_library.`,
+    `control_plane.`, `binary.`."""
     observe: Callable[[str], Sequence[Claim]]
     """Try every claim by real connections; the argument is `begin` or `end`. Never raises for a claim that fails."""
     observed_facts: Callable[[], Facts]
@@ -103,7 +125,7 @@ class ArmDeployment:
 
 
 class Mesh(Protocol):
-    """One kind of mesh. Implementations: `none` (with or without client library), `envoy`."""
+    """One kind of mesh. Implementations: the modules that `spec.mesh_names` lists."""
 
     name: str
 
@@ -111,6 +133,15 @@ class Mesh(Protocol):
         """Look for the mesh's binaries without starting anything but their `--version`."""
         ...
 
-    def prepare(self, site: Site, arm: Arm, resident: str) -> Preparation:
+    def check(self, arm: Arm, graph: Graph, environment: str) -> None:
+        """Refuse an arm that this mesh cannot be on this machine, before anything is deployed. Starts nothing.
+
+        Raises:
+            UsageError: it has no such function, protocol or interception (MP1008). PrerequisiteError: a binary, root or
+            a program of the system is missing.
+        """
+        ...
+
+    def prepare(self, site: Site, arm: Arm, resident: str, graph: Graph) -> Preparation:
         """Make identities and configuration of one resident."""
         ...

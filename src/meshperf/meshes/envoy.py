@@ -17,15 +17,16 @@ from typing import Any
 from meshperf.environments.asking import ask, mutual_tls
 from meshperf.environments.probes import http_ready
 from meshperf.environments.site import Process, ProcessSpec, Site, folder_name
-from meshperf.errors import DocumentError, Location, PrerequisiteError
+from meshperf.errors import DocumentError, Location, PrerequisiteError, UsageError
 from meshperf.load.plan import Target
 from meshperf.meshes import envoy_admin
-from meshperf.meshes.base import AppAddress, AppNeeds, ArmDeployment, Detection, Preparation
+from meshperf.meshes.base import AppAddress, AppNeeds, ArmDeployment, Detection, Preparation, pod
 from meshperf.meshes.envoy_binary import EnvoyBinary, find_envoy
 from meshperf.meshes.envoy_claims import Observer
 from meshperf.meshes.envoy_config import SidecarPair, client_bootstrap, config_digest, server_bootstrap
 from meshperf.meshes.none import NO_LIBRARY
 from meshperf.spec.experiment import Arm
+from meshperf.spec.graph import Graph
 from meshperf.spec.records import Fact, Facts
 
 __all__ = ["EnvoyMesh", "adapter"]
@@ -52,15 +53,19 @@ class EnvoyMesh:
             binaries={"envoy": binary.sha256},
         )
 
-    def prepare(self, site: Site, arm: Arm, resident: str) -> Preparation:
+    def check(self, arm: Arm, graph: Graph, environment: str) -> None:
+        if len(graph.services) > 1 or arm.functions.used() or arm.interception == "transparent":
+            raise UsageError("MP1008", f"arm `{arm.name}`: not available yet with mesh envoy")
+        find_envoy(arm.envoy_path)
+
+    def prepare(self, site: Site, arm: Arm, resident: str, graph: Graph) -> Preparation:
         from meshperf.meshes.identities import Authority
 
         binary = find_envoy(arm.envoy_path)
         folder = site.work_dir / "envoy" / folder_name(resident)
         authority = Authority(folder / "certificates")
         return _Prepared(
-            site=site, arm=arm, resident=resident, binary=binary, folder=folder, authority=authority,
-            needs=AppNeeds(trusted_peer=site.address(f"{resident}-server") if arm.mode == "http" else None),
+            site=site, arm=arm, resident=resident, binary=binary, folder=folder, authority=authority, entry=graph.entry,
         )  # fmt: skip
 
 
@@ -72,9 +77,19 @@ class _Prepared:
     binary: EnvoyBinary
     folder: Path
     authority: Any
-    needs: AppNeeds
+    entry: str
 
-    def deploy(self, app: AppAddress) -> ArmDeployment:
+    def needs(self, service: str) -> AppNeeds:
+        return AppNeeds(
+            host=pod(self.resident, service),
+            trusted_peer=self.site.address(f"{self.resident}-server") if self.arm.mode == "http" else None,
+        )
+
+    def upstream(self, caller: str, callee: str) -> str:
+        raise NotImplementedError
+
+    def deploy(self, apps: Mapping[str, AppAddress]) -> ArmDeployment:
+        app = apps[self.entry]
         client, server, stranger = (self.authority.issue(name) for name in ("client", "server", "stranger"))
         pair = SidecarPair(
             client_address=self.site.address(f"{self.resident}-client"),

@@ -7,15 +7,26 @@ identities, key type, cipher, curve and (absent) resumption as the sidecars, in 
 from __future__ import annotations
 
 import ssl
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from meshperf.environments.asking import ask, mutual_tls
 from meshperf.environments.site import Site, folder_name
+from meshperf.errors import UsageError
 from meshperf.load.plan import Target, TlsSettings
 from meshperf.meshes import claims
-from meshperf.meshes.base import AppAddress, AppNeeds, ArmDeployment, Detection, Preparation, TlsFiles
+from meshperf.meshes.base import (
+    APP_PORT,
+    AppAddress,
+    AppNeeds,
+    ArmDeployment,
+    Detection,
+    Preparation,
+    TlsFiles,
+    pod,
+)
 from meshperf.spec.experiment import Arm
+from meshperf.spec.graph import CLIENT, Graph
 from meshperf.spec.records import Claim, Fact, Facts
 
 __all__ = ["NO_LIBRARY", "NoMesh", "adapter"]
@@ -48,12 +59,22 @@ NO_LIBRARY: Facts = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Plain:
-    """A resident without any security."""
+    """A resident without any security: callers dial their callees."""
 
-    needs: AppNeeds = field(default_factory=AppNeeds)
+    site: Site
+    resident: str
+    entry: str
 
-    def deploy(self, app: AppAddress) -> ArmDeployment:
-        address = app.address
+    def needs(self, service: str) -> AppNeeds:
+        return AppNeeds(host=pod(self.resident, service))
+
+    def upstream(self, caller: str, callee: str) -> str:
+        return f"{self.site.address(pod(self.resident, callee))}:{APP_PORT}"
+
+    def deploy(self, apps: Mapping[str, AppAddress]) -> ArmDeployment:
+        app = apps[self.entry]
+        client = pod(self.resident, CLIENT)
+        address = self.site.reach(client, app.port, at=app.host)
 
         def observe(when: str) -> Sequence[Claim]:
             return (
@@ -62,7 +83,12 @@ class _Plain:
             )
 
         return ArmDeployment(
-            target=Target(name="app", address=address, host="app.meshperf"),
+            target=Target(
+                name="app",
+                address=app.address,
+                host="app.meshperf",
+                network_namespace=self.site.namespace(client),
+            ),
             processes=(),
             facts={**ABSENT, **_security("off"), **NO_LIBRARY},
             observe=observe,
@@ -74,15 +100,26 @@ class _Plain:
 class _ClientLibrary:
     """A resident whose application and generator speak mutual TLS themselves."""
 
-    needs: AppNeeds
+    site: Site
+    resident: str
+    entry: str
+    files: TlsFiles
     target_tls: TlsSettings
     caller: str
     admitted: ssl.SSLContext
     stranger: ssl.SSLContext
     nobody: ssl.SSLContext
 
-    def deploy(self, app: AppAddress) -> ArmDeployment:
-        address = app.address
+    def needs(self, service: str) -> AppNeeds:
+        return AppNeeds(host=pod(self.resident, service), tls=self.files)
+
+    def upstream(self, caller: str, callee: str) -> str:
+        return f"{self.site.address(pod(self.resident, callee))}:{APP_PORT}"
+
+    def deploy(self, apps: Mapping[str, AppAddress]) -> ArmDeployment:
+        app = apps[self.entry]
+        client = pod(self.resident, CLIENT)
+        address = self.site.reach(client, app.port, at=app.host)
 
         def observe(when: str) -> Sequence[Claim]:
             return (
@@ -117,7 +154,13 @@ class _ClientLibrary:
             }
 
         return ArmDeployment(
-            target=Target(name="app", address=address, host="app.meshperf", tls=self.target_tls),
+            target=Target(
+                name="app",
+                address=app.address,
+                host="app.meshperf",
+                tls=self.target_tls,
+                network_namespace=self.site.namespace(client),
+            ),
             processes=(),
             facts={
                 **ABSENT,
@@ -138,9 +181,19 @@ class NoMesh:
     def detect(self) -> Detection:
         return Detection(mesh=self.name, available=True, version="none")
 
-    def prepare(self, site: Site, arm: Arm, resident: str) -> Preparation:
+    def check(self, arm: Arm, graph: Graph, environment: str) -> None:
+        if arm.functions.used():
+            raise UsageError("MP1008", f"arm `{arm.name}` has no mesh that could do {', '.join(arm.functions.used())}")
+        if arm.client_library is not None and arm.client_library.mtls and len(graph.services) > 1:
+            raise UsageError(
+                "MP1008",
+                f"arm `{arm.name}`: mutual TLS in the application is there for a single service, not for a graph",
+                hint="leave the arm out, or write `workload: {graph: echo}`",
+            )
+
+    def prepare(self, site: Site, arm: Arm, resident: str, graph: Graph) -> Preparation:
         if arm.client_library is None or not arm.client_library.mtls:
-            return _Plain()
+            return _Plain(site=site, resident=resident, entry=graph.entry)
         from meshperf.meshes.identities import Authority
 
         authority = Authority(site.work_dir / "certificates" / folder_name(resident))
@@ -154,18 +207,19 @@ class NoMesh:
             cipher_suites=(CIPHER,),
             groups=(GROUP,),
         )
-        needs = AppNeeds(
-            tls=TlsFiles(
-                certificate=server.certificate,
-                key=server.key,
-                client_ca=authority.certificate,
-                client_identities=(client.uri,),
-                cipher=CIPHER,
-                group=GROUP,
-            )
+        files = TlsFiles(
+            certificate=server.certificate,
+            key=server.key,
+            client_ca=authority.certificate,
+            client_identities=(client.uri,),
+            cipher=CIPHER,
+            group=GROUP,
         )
         return _ClientLibrary(
-            needs=needs,
+            site=site,
+            resident=resident,
+            entry=graph.entry,
+            files=files,
             target_tls=tls,
             caller=client.uri,
             admitted=mutual_tls(authority.certificate, client.certificate, client.key),

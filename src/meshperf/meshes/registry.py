@@ -6,21 +6,19 @@ import importlib
 from collections.abc import Sequence
 
 from meshperf.meshes.base import Mesh
+from meshperf.spec.mesh_names import KNOWN_MESHES
 
 __all__ = ["mesh_names", "open_mesh"]
-
-_MODULES = {
-    "none": "meshperf.meshes.none",
-    "envoy": "meshperf.meshes.envoy",
-}
 
 
 def mesh_names() -> Sequence[str]:
     """All meshes that have an adapter."""
-    return tuple(_MODULES)
+    return KNOWN_MESHES
 
 
 def open_mesh(name: str) -> Mesh:
-    """The adapter of one mesh. `name` was validated by `spec`; an unknown one is a KeyError."""
-    mesh: Mesh = importlib.import_module(_MODULES[name]).adapter()
+    """The adapter of one mesh: module `meshperf.meshes.<name>`. `name` was validated by `spec`."""
+    if name not in KNOWN_MESHES:
+        raise KeyError(name)
+    mesh: Mesh = importlib.import_module(f"meshperf.meshes.{name}").adapter()
     return mesh

@@ -8,10 +8,12 @@ read: pydantic and ruamel.yaml stay out of `meshperf --help`.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 
 from meshperf.spec.experiment_load import LoadPoint
+from meshperf.spec.graph import Graph, GraphService, digest_of
+from meshperf.spec.mesh_names import KNOWN_MESHES
 from meshperf.units import Unit
 
 __all__ = [
@@ -20,6 +22,8 @@ __all__ = [
     "Arm",
     "ClientLibrary",
     "Experiment",
+    "Functions",
+    "Limits",
     "LoadPoint",
     "Objective",
     "TargetUrl",
@@ -27,9 +31,6 @@ __all__ = [
     "is_loopback",
     "read_experiment",
 ]
-
-KNOWN_MESHES = ("none", "envoy")
-"""Values of an arm's `mesh` key that this version can deploy."""
 
 DEFAULT_MARGINS: Mapping[str, float] = {
     "p50": 0.05,
@@ -50,6 +51,47 @@ class ClientLibrary:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Functions:
+    """What the mesh is switched on to do beside carrying requests; the same names for every mesh.
+
+    What is left at its default is off. A mesh that cannot do one of them refuses the arm before anything is deployed.
+    """
+
+    authorization_rules: int = 0
+    """Rules that every request is held against; the one that admits it comes last. 0: whoever is authenticated."""
+    routes: int = 1
+    """Routes in the table; the others match paths that nobody asks for."""
+    route_match: str = "first"
+    """Whether the route that the load takes is the `first` or the `last` of the table."""
+    split: tuple[int, ...] = ()
+    """Weights of a traffic split over as many subsets of the same endpoints; empty: none."""
+    retries: int = 0
+    """How often the proxy repeats a request that failed with 5xx, a reset or no connection."""
+    timeout_s: float | None = None
+    """After how long the proxy gives a request up [s]; None: the adapter's own long one."""
+    rate_limit: float | None = None
+    """Requests per second that the server's sidecar lets in (local rate limit); None: all."""
+    metrics: bool = False
+    """Request metrics are scraped every second, as a monitoring system would."""
+    tracing: bool = False
+    """Tracing headers are made and passed on, and 1 % of the spans recorded where the mesh can without a collector."""
+
+    def used(self) -> tuple[str, ...]:
+        """Names of the functions that are switched on."""
+        return tuple(item.name for item in fields(self) if getattr(self, item.name) != item.default)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """What the processes of one pod together may use, as a node type allows it; None: no limit."""
+
+    cpu: float | None = None
+    """Cores."""
+    memory: int | None = None
+    """Bytes."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Arm:
     """One compared configuration. The baseline arm has neither a mesh nor a client library."""
 
@@ -63,6 +105,22 @@ class Arm:
     mode: str = "http"
     """`http` (the proxy parses requests) or `tcp` (it forwards bytes)."""
     client_library: ClientLibrary | None = None
+    functions: Functions = field(default_factory=Functions)
+    defaults: str = "equal"
+    """`equal` (the same proxy build, TLS 1.3, no access log for every mesh that lets itself be told) or `mesh` (as it
+    ships)."""
+    interception: str | None = None
+    """`explicit` (the caller dials its sidecar) or `transparent` (iptables redirects); None: as the mesh is used to."""
+    control_plane: Mapping[str, str] = field(default_factory=dict)
+    """Settings of the control plane in the mesh's own words: environment variables or mesh configuration by path."""
+    clusters: int = 1
+    """1, or 2: the callee is in another cluster behind a gateway."""
+    link_delay_s: float = 0.0
+    """Added one way between the clusters or, in one cluster, between client and server pod [s]."""
+    limits: Mapping[str, Limits] = field(default_factory=dict)
+    """By pod group: `client`, `server`, `control-plane`."""
+    binaries: Mapping[str, Path] = field(default_factory=dict)
+    """Programs of the mesh by name, absolute; else they are searched."""
     envoy_path: Path | None = None
     client_bootstrap: Path | None = None
     """The user's own Envoy configuration template of the client's sidecar; absolute."""
@@ -78,6 +136,9 @@ class Workload:
     """The measured service."""
 
     graph: str = "echo"
+    """Name of the graph; `echo` is one service with the settings below."""
+    services: Graph | None = None
+    """The graph itself where it is not `echo`; the settings below are then those of its entry."""
     response_bytes: int = 1024
     service_time: str | None = None
     """`300us`, `exponential:300us` or `lognormal:300us:0.5`, in the workload executable's own grammar."""
@@ -87,6 +148,20 @@ class Workload:
     """Share of replies, in (0, 1], by HTTP status; the rest is 200."""
     stall: tuple[float, float] | None = None
     """(S, P): the workload stops for S seconds of every P seconds."""
+
+    def as_graph(self) -> Graph:
+        """The services that are deployed: those of the file, or the one echo service, named `app`."""
+        if self.services is not None:
+            return self.services
+        app = GraphService(
+            name="app",
+            response_bytes=self.response_bytes,
+            service_time=self.service_time,
+            busy=self.busy,
+            status=self.status,
+            stall=self.stall,
+        )
+        return Graph(name=self.graph, entry="app", services=(app,), digest=digest_of("app", (app,)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,6 +198,7 @@ class Experiment:
     name: str
     subject: tuple[str, ...]
     environment: str = "local"
+    """`local` (hosts are loopback addresses) or `netns` (hosts are network namespaces; needs root)."""
     cpus: Mapping[str, tuple[int, ...]] | None = None
     """CPU numbers for `generator` and `measured`, where the file assigns them."""
     workload: Workload = field(default_factory=Workload)

@@ -6,10 +6,12 @@ The same graph runs on every mesh. Reading one from YAML, and the graphs that co
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+import hashlib
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 
-__all__ = ["CLIENT", "Call", "Graph", "GraphService"]
+__all__ = ["CLIENT", "Call", "Graph", "GraphService", "digest_of"]
 
 CLIENT = "client"
 """The pod from which load comes. No service may have this name."""
@@ -74,3 +76,9 @@ class Graph:
         for service in self.services:
             for callee in dict.fromkeys(call.to for call in service.calls):
                 yield service.name, callee
+
+
+def digest_of(entry: str, services: Sequence[GraphService]) -> str:
+    """Digest of the normal form: services by name with every setting, defaults written out."""
+    normal = {"entry": entry, "services": [asdict(service) for service in sorted(services, key=lambda one: one.name)]}
+    return hashlib.sha256(json.dumps(normal, sort_keys=True).encode()).hexdigest()
