@@ -87,6 +87,9 @@ CODES: dict[str, str] = {
     "MP3004": "an optional part of meshperf is not installed",
     "MP3005": "this operating system lacks something the measurement needs",
     "MP3006": "a load generator is not installed",
+    "MP3007": "a program of a mesh was not found or cannot be used",
+    "MP3008": "meshperf cannot build this program here",
+    "MP3009": "a Go module is not the one that was pinned",
     "MP4001": "the results are not comparable",
     "MP4002": "no run of an arm was valid",
     "MP4003": "an arm is not what it is declared to be",
@@ -95,6 +98,7 @@ CODES: dict[str, str] = {
     "MP5102": "a process ended before it became ready",
     "MP5103": "an address or port is taken",
     "MP5104": "a process ended during the measurement",
+    "MP5105": "a program of a mesh could not be built",
     "MP5201": "the run was broken off",
     "MP5202": "an internal error",
     "MP5203": "another load generator failed",
@@ -105,6 +109,7 @@ CODES: dict[str, str] = {
     "MP5402": "no space left on the device",
     "MP5403": "another run is writing this bundle",
     "MP5404": "the store cannot be opened or written",
+    "MP5405": "another `lab install` is at work",
 }
 
 

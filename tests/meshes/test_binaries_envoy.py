@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 import pytest
 
 from meshperf.errors import PrerequisiteError
-from meshperf.meshes import envoy_binary
-from meshperf.meshes.envoy_binary import find_envoy
+from meshperf.meshes.binaries import find_binary
+from meshperf.meshes.programs import ENVOY, find_envoy
 
 
 def test_a_script_named_envoy_on_path_is_passed_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -16,10 +17,10 @@ def test_a_script_named_envoy_on_path_is_passed_over(tmp_path: Path, monkeypatch
     script.write_text("#!/bin/sh\nexit 0\n")
     script.chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setenv("MESHPERF_CACHE_DIR", str(tmp_path / "cache"))
     monkeypatch.delenv("ENVOY_BIN", raising=False)
-    monkeypatch.setattr(envoy_binary, "_packaged", lambda: None)
-    with pytest.raises(PrerequisiteError) as none:
-        find_envoy()
+    with pytest.raises(PrerequisiteError, match="no Envoy binary was found") as none:
+        find_binary(dataclasses.replace(ENVOY, packaged=None))
     assert none.value.code == "MP3001"
     assert "ENVOY_BIN" in str(none.value.hint)
 
@@ -40,4 +41,5 @@ def test_version_build_and_digest_are_the_binarys_own() -> None:
     binary = find_envoy()
     assert binary.version.count(".") == 2
     assert len(binary.sha256) == 64
-    assert "/" in binary.build
+    assert "/" in str(binary.build)
+    assert binary.revision is not None
