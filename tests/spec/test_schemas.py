@@ -18,7 +18,10 @@ from meshperf.spec.experiment_model import (
     ClientLibraryModel,
     CpusModel,
     ExperimentModel,
+    FunctionsModel,
+    LimitsModel,
     LoadPointModel,
+    MatrixModel,
     StallModel,
     WorkloadModel,
 )
@@ -60,6 +63,7 @@ def test_the_reference_names_every_key_of_an_experiment() -> None:
     text = (REFERENCE / "experiment.md").read_text()
     models = (
         ExperimentModel, WorkloadModel, StallModel, LoadPointModel, ArmModel, ClientLibraryModel, CpusModel,
+        FunctionsModel, LimitsModel, MatrixModel,
     )  # fmt: skip
     named = set(re.findall(r"[a-z_0-9]+", " ".join(re.findall(r"`([^`\n]+)`", text))))
     assert {key for model in models for key in model.model_fields} <= named

@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 import statistics
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
 from typing import TYPE_CHECKING
 
@@ -57,6 +57,7 @@ def compare(
     objectives: Sequence[Objective] = (),
     aa: Sequence[str] = (),
     redone: Sequence[str] = (),
+    cell: str = "",
 ) -> tuple[Comparison, ...]:
     """Judge every candidate arm against the baseline of its own group, and candidates of one group among themselves.
 
@@ -67,6 +68,7 @@ def compare(
         margins: by metric, the relative difference that counts as none (0.05 for 5 %).
         objectives: bounds to try on every arm.
         aa: arms that were deployed twice; arms with twins among the runs are found without it.
+        cell: name of the cell of a matrix that these runs are; told, never judged.
         redone: attempts at rounds that were excluded whole and made again, with the reason; told, never judged.
 
     Returns:
@@ -86,12 +88,13 @@ def compare(
     if not any(run.arm == baseline for run in ordered):
         raise ComparisonError("MP4002", f"there is no run of the baseline arm `{baseline}`")
     points = sorted({run.load_point for run in ordered})
-    return tuple(
+    judged = (
         _compare_point(
             tuple(run for run in ordered if run.load_point == point), baseline, subject, margins, objectives, aa, redone
         )
         for point in points
     )
+    return tuple(replace(comparison, cell=cell) for comparison in judged)
 
 
 def _compare_point(

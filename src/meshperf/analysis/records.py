@@ -190,11 +190,13 @@ class ObjectiveOutcome:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Comparison:
-    """All rounds judged together, for one load point."""
+    """All rounds judged together, for one load point of one cell."""
 
     experiment: str
     experiment_id: str
     load_point: int
+    cell: str = ""
+    """Of a matrix over all arms: `clusters-2`. Empty where there is none."""
     baseline: str
     subject: tuple[str, ...]
     comparability: Comparability

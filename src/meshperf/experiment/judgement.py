@@ -15,7 +15,7 @@ __all__ = ["judge_runs"]
 def judge_runs(
     experiment: Experiment, runs: Sequence[RunResult], excluded: Sequence[ExcludedRun] = ()
 ) -> tuple[analysis.Comparison, ...]:
-    """One comparison for each load point, by the experiment's own baseline, subject, margins and objectives.
+    """One comparison for each cell and load point, by the cell's own baseline and the experiment's other words.
 
     Args:
         runs: of finished rounds. excluded: records of attempts that were made again; told, never judged.
@@ -23,15 +23,21 @@ def judge_runs(
     Raises:
         ComparisonError: no run of the baseline arm (MP4002), or runs of several experiments (MP4001).
     """
-    return analysis.compare(
-        runs,
-        baseline=experiment.baseline,
-        subject=experiment.subject,
-        margins=experiment.margins,
-        objectives=experiment.objectives,
-        aa=experiment.aa,
-        redone=tuple(dict.fromkeys(_attempt(record) for record in excluded)),
-    )
+    redone = tuple(dict.fromkeys(_attempt(record) for record in excluded))
+    judged: list[analysis.Comparison] = []
+    for cell, arms in experiment.cells().items():
+        names = {arm.name for arm in arms}
+        judged += analysis.compare(
+            [run for run in runs if run.arm in names],
+            baseline=arms[0].name,
+            subject=experiment.subject,
+            margins=experiment.margins,
+            objectives=experiment.objectives,
+            aa=tuple(name for name in experiment.aa if name in names),
+            redone=redone,
+            cell=cell,
+        )
+    return tuple(judged)
 
 
 def _attempt(record: ExcludedRun) -> str:

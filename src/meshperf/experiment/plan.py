@@ -75,14 +75,9 @@ class Plan:
 
 def make_plan(experiment: Experiment) -> Plan:
     """Lay out the experiment's groups and rounds. Pure: the same experiment gives the same plan."""
-    baseline = experiment.arms[experiment.baseline]
-    candidates = [arm for arm in experiment.arms.values() if arm.name != baseline.name]
-    chunks = [
-        candidates[start : start + _CANDIDATES_PER_GROUP] for start in range(0, len(candidates), _CANDIDATES_PER_GROUP)
-    ] or [[]]
+    together = [chunk for arms in experiment.cells().values() for chunk in _chunks(arms)]
     groups = tuple(
-        Group(index=index, residents=tuple(_residents([baseline, *chunk], experiment.aa)))
-        for index, chunk in enumerate(chunks)
+        Group(index=index, residents=tuple(_residents(arms, experiment.aa))) for index, arms in enumerate(together)
     )
     rounds = []
     for number in range(1, experiment.rounds + 1):
@@ -94,6 +89,13 @@ def make_plan(experiment: Experiment) -> Plan:
             Random(seed).shuffle(starts)
             rounds.append(RoundPlan(round=number, group=group, start_order=tuple(starts), seed=seed))
     return Plan(groups=groups, rounds=tuple(rounds))
+
+
+def _chunks(arms: Sequence[Arm]) -> list[Sequence[Arm]]:
+    """The baseline of a cell with every two of its candidates; alone where it has none."""
+    baseline, *candidates = arms
+    starts = range(0, max(1, len(candidates)), _CANDIDATES_PER_GROUP)
+    return [[baseline, *candidates[start : start + _CANDIDATES_PER_GROUP]] for start in starts]
 
 
 def _residents(arms: Sequence[Arm], aa: Sequence[str]) -> list[Resident]:

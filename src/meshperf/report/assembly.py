@@ -38,13 +38,14 @@ def assemble(
     several = len(comparisons) > 1
     parts, files = [], {}
     for comparison in comparisons:
-        own = [run for run in runs if run.load_point == comparison.load_point]
-        prefix = f"load{comparison.load_point + 1}-" if several else ""
+        own = context.own_runs(comparison, runs)
+        cell = f"{comparison.cell}-" if comparison.cell else ""
+        prefix = f"load{comparison.load_point + 1}-{cell}" if several else ""
         drawings = drawing.charts(comparison, own, prefix=prefix) if drawn else ()
         for each in drawings:
             files[f"charts/{each.file}.svg"] = each.svg.encode()
             files[f"charts/{each.file}.png"] = each.png()
-        heading = f"Load point {comparison.load_point + 1}: {context.load_point(own)}" if several else None
+        heading = context.heading(comparison, own) if several else None
         shown = sections.of_load_point(comparison, own)
         parts.append(
             Part(heading=heading, prefix=prefix, sections=shown, drawings={each.name: each for each in drawings})

@@ -38,7 +38,7 @@ _WIDE = 118
 
 def show(comparison: Comparison, console: Console) -> None:
     """Print one comparison to `console` (its width, colour and NO_COLOR decide the looks, never the words)."""
-    _line(console, f"{wording.clean(comparison.experiment)}, load point {comparison.load_point + 1}", style="bold")
+    _line(console, f"{wording.clean(comparison.experiment)}, {context.place(comparison)}", style="bold")
     _line(console, prose.comparability(comparison.comparability), hanging="  ")
     subject = wording.listing(list(comparison.subject)) if comparison.subject else "not declared"
     excluded = f", {len(comparison.rounds_excluded)} excluded" if comparison.rounds_excluded else ""

@@ -9,7 +9,19 @@ from meshperf.report import wording
 from meshperf.report.tables import Column, Table, cells
 from meshperf.spec.records import Facts, RunResult
 
-__all__ = ["brings", "differences", "facts", "load_point", "method", "model", "noted", "obstacles"]
+__all__ = [
+    "brings",
+    "differences",
+    "facts",
+    "heading",
+    "load_point",
+    "method",
+    "model",
+    "noted",
+    "obstacles",
+    "own_runs",
+    "place",
+]
 
 _NOTED = "unknown-note"
 _MODEL = {
@@ -25,6 +37,24 @@ _MODEL = {
     "load.receive_clock": "receive times taken by",
 }
 """Facts that name the model of the load, in the words of a report."""
+
+
+def own_runs(comparison: Comparison, runs: Sequence[RunResult]) -> list[RunResult]:
+    """The runs that a comparison is about: of its load point, and of its cell's arms."""
+    arms = {comparison.baseline, *(summary.arm for summary in comparison.arms)}
+    return [run for run in runs if run.load_point == comparison.load_point and run.arm in arms]
+
+
+def place(comparison: Comparison) -> str:
+    """Which comparison of an experiment it is: `load point 1`, with the cell where there are cells."""
+    point = f"load point {comparison.load_point + 1}"
+    return f"{point}, {wording.clean(comparison.cell)}" if comparison.cell else point
+
+
+def heading(comparison: Comparison, own: Sequence[RunResult]) -> str:
+    """The title of one of several comparisons."""
+    where = place(comparison)
+    return f"{where[0].upper()}{where[1:]}: {load_point(own)}"
 
 
 def load_point(runs: Sequence[RunResult]) -> str:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from meshperf.analysis.records import Comparison, MetricComparison, ObjectiveOutcome, Verdict
-from meshperf.report import prose, single, wording
+from meshperf.report import context, prose, single, wording
 from meshperf.report.verdicts import verdict
 from meshperf.spec.kinds import ObjectiveReading
 from meshperf.spec.records import RunResult
@@ -67,7 +67,7 @@ _VERDICTS = {
 
 def of_comparison(comparison: Comparison) -> Iterator[Finding]:
     """Comparability, objectives, the arms' validity, primary verdicts and warnings of one comparison, in this order."""
-    group = f"{wording.clean(comparison.experiment) or 'unnamed experiment'}, load point {comparison.load_point + 1}"
+    group = f"{wording.clean(comparison.experiment) or 'unnamed experiment'}, {context.place(comparison)}"
     of = comparison.comparability
     reasons = "".join(f" {wording.clean(one.path)}: {wording.clean(one.why)}." for one in of.violations)
     yield Finding(

@@ -30,8 +30,8 @@ def summary(comparisons: Sequence[Comparison], runs: Sequence[RunResult]) -> str
         raise ValueError("a summary needs a comparison or a run")
     parts: list[tuple[str | None, Sequence[Section]]] = []
     for comparison in comparisons:
-        own = [run for run in runs if run.load_point == comparison.load_point]
-        heading = f"Load point {comparison.load_point + 1}: {context.load_point(own)}" if len(comparisons) > 1 else None
+        own = context.own_runs(comparison, runs)
+        heading = context.heading(comparison, own) if len(comparisons) > 1 else None
         parts.append((heading, _chosen(sections.of_load_point(comparison, own), _OF_COMPARISON)))
     if not comparisons:
         for run in runs:

@@ -105,6 +105,8 @@ class Arm:
     mode: str = "http"
     """`http` (the proxy parses requests) or `tcp` (it forwards bytes)."""
     client_library: ClientLibrary | None = None
+    cell: str = ""
+    """Which arms may be held against each other: those of one cell of a `matrix` over all arms."""
     functions: Functions = field(default_factory=Functions)
     defaults: str = "equal"
     """`equal` (the same proxy build, TLS 1.3, no access log for every mesh that lets itself be told) or `mesh` (as it
@@ -139,6 +141,8 @@ class Workload:
     """Name of the graph; `echo` is one service with the settings below."""
     services: Graph | None = None
     """The graph itself where it is not `echo`; the settings below are then those of its entry."""
+    graph_file: Path | None = None
+    """The user's own document of the graph; absolute. None: a graph of the package, or `echo`."""
     response_bytes: int = 1024
     service_time: str | None = None
     """`300us`, `exponential:300us` or `lognormal:300us:0.5`, in the workload executable's own grammar."""
@@ -150,9 +154,15 @@ class Workload:
     """(S, P): the workload stops for S seconds of every P seconds."""
 
     def as_graph(self) -> Graph:
-        """The services that are deployed: those of the file, or the one echo service, named `app`."""
+        """The services that are deployed: those of the graph, or the one echo service, named `app`.
+
+        Raises:
+            ValueError: the graph stands in a file that was not read, as in a bundle's copy of an experiment.
+        """
         if self.services is not None:
             return self.services
+        if self.graph_file is not None:
+            raise ValueError(f"the graph {self.graph} was not read")
         app = GraphService(
             name="app",
             response_bytes=self.response_bytes,
@@ -234,15 +244,26 @@ class Experiment:
 
     @property
     def baseline(self) -> str:
-        """Name of the baseline arm.
+        """Name of the baseline arm; with cells, that of the first one.
 
         Raises:
             ValueError: an SMP test of given URLs has no arms.
         """
-        for name, arm in self.arms.items():
-            if arm.is_baseline:
-                return name
-        raise ValueError(f"experiment {self.name!r} has no baseline arm")
+        return next(iter(self.cells().values()))[0].name
+
+    def cells(self) -> Mapping[str, tuple[Arm, ...]]:
+        """Arms that are judged together, by cell: the baseline arm first, the candidates in the file's order.
+
+        Raises:
+            ValueError: an SMP test of given URLs has no arms.
+        """
+        found: dict[str, list[Arm]] = {}
+        for arm in self.arms.values():
+            found.setdefault(arm.cell, []).append(arm)
+        ordered = {cell: tuple(sorted(arms, key=lambda one: not one.is_baseline)) for cell, arms in found.items()}
+        if not ordered or not all(arms[0].is_baseline for arms in ordered.values()):
+            raise ValueError(f"experiment {self.name!r} has no baseline arm")
+        return ordered
 
     @property
     def is_smp_test(self) -> bool:

@@ -14,9 +14,11 @@ from pydantic.config import JsonDict
 
 from meshperf.spec.experiment import DEFAULT_MARGINS, KNOWN_MESHES
 from meshperf.spec.experiment_load_model import LoadPointModel, Model
+from meshperf.spec.graph_packaged import ECHO, PACKAGED_GRAPHS, is_graph_file
 from meshperf.spec.objectives import parse_objective
 from meshperf.spec.quantities import (
     Margin,
+    Rate,
     Reads,
     Share,
     Size,
@@ -31,11 +33,12 @@ from meshperf.spec.quantities import (
 )
 from meshperf.units import parse_duration
 
-__all__ = ["ArmModel", "ExperimentModel", "WorkloadModel"]
+__all__ = ["ArmModel", "ExperimentModel", "FunctionsModel", "LimitsModel", "MatrixModel", "WorkloadModel"]
 
 ARM_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
 HOST_NAME = re.compile(r"[A-Za-z0-9_.:\[\]-]{1,253}")
 SUBJECTS = ("mesh", "mesh_version", "node_type", "kubernetes", "workload", "client_library", "load", "time")
+_GRAPH_FILE = r"/|\.(yaml|yml|json)$"
 SERVICE_TIME = re.compile(r"(?:exponential:)?([^:]+)|lognormal:([^:]+):(\d+(?:\.\d+)?)")
 
 
@@ -137,6 +140,28 @@ Host = Annotated[str, Reads(_host, {"type": "string"})]
 CpuNumber = Annotated[int, whole_between(0, 8191, "a CPU number")]
 
 
+def _cores(value: Any) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise refuse("MP2104", f"`cpu` must be a number of cores, found {show(value)}", "write for example 0.5")
+    if not 0.01 <= value <= 8192:
+        raise refuse("MP2103", f"`cpu` must be from 0.01 to 8192 cores, found {show(value)}")
+    return float(value)
+
+
+def _graph(value: Any) -> str:
+    if isinstance(value, str) and is_graph_file(value) and "\x00" not in value:
+        return value
+    if value not in (ECHO, *PACKAGED_GRAPHS):
+        hint = f"{words_hint(value, (ECHO, *PACKAGED_GRAPHS))}, or a file such as ./my-graph.yaml"
+        raise refuse("MP2104", f"unknown workload graph {show(value)}", hint)
+    return str(value)
+
+
+GraphReference = Annotated[
+    str, Reads(_graph, {"anyOf": [{"enum": [ECHO, *PACKAGED_GRAPHS]}, {"type": "string", "pattern": _GRAPH_FILE}]})
+]
+
+
 class StallModel(Model):
     stop: Annotated[float, duration_between(1e-3, 60.0, "`stop`")] = Field(
         description="How long the workload answers nothing."
@@ -147,9 +172,7 @@ class StallModel(Model):
 
 
 class WorkloadModel(Model):
-    graph: Annotated[str, word("workload graph", ("echo",))] = Field(
-        "echo", description="The services and who calls whom."
-    )
+    graph: GraphReference = Field(ECHO, description="The services and who calls whom: a graph by name, or a file.")
     response_bytes: Size = Field(1024, description="Size of each reply's body.")
     service_time: ServiceTime | None = Field(None, description="How long each request takes at the service.")
     busy: Switch = Field(False, description="Spend the service time computing instead of waiting.")
@@ -163,6 +186,53 @@ class ClientLibraryModel(Model):
     mtls: Switch = Field(False, description="Mutual TLS by client and service themselves.")
 
 
+ROUTE_MATCHES = ("first", "last")
+POD_GROUPS = ("client", "server", "control-plane")
+
+
+def _setting(value: Any) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if not isinstance(value, str | int | float):
+        raise refuse("MP2104", f"a setting of the control plane must be text, found {show(value)}", "put it in quotes")
+    return str(value)
+
+
+Setting = Annotated[str, Reads(_setting, {"type": ["string", "number", "boolean"]})]
+
+
+class FunctionsModel(Model):
+    authorization_rules: Annotated[int, whole_between(0, 10_000, "`authorization_rules`")] = Field(
+        0, description="Rules that every request is held against; the last one admits it."
+    )
+    routes: Annotated[int, whole_between(1, 100_000, "`routes`")] = Field(1, description="Routes in the table.")
+    route_match: Annotated[str, word("value of `route_match`", ROUTE_MATCHES)] = Field(
+        "first", description="Where in the table the route that the load takes stands."
+    )
+    split: list[Annotated[int, whole_between(1, 1_000_000, "a weight of `split`")]] = Field(
+        [], max_length=64, description="Weights of a traffic split over as many subsets of the same endpoints."
+    )
+    retries: Annotated[int, whole_between(0, 100, "`retries`")] = Field(
+        0, description="How often the proxy repeats a failed request."
+    )
+    timeout: Annotated[float, duration_between(1e-3, 3600.0, "`timeout`")] | None = Field(
+        None, description="After how long the proxy gives a request up."
+    )
+    rate_limit: Rate | None = Field(None, description="Requests per second that the service's sidecar lets in.")
+    metrics: Switch = Field(False, description="Request metrics are scraped every second.")
+    tracing: Switch = Field(False, description="Tracing headers are made and passed on.")
+
+
+class LimitsModel(Model):
+    cpu: Annotated[float, Reads(_cores, {"type": "number", "exclusiveMinimum": 0, "maximum": 8192})] | None = Field(
+        None, description="Cores."
+    )
+    memory: Size | None = Field(None, description="Private memory, such as 256MB.")
+
+
+PodGroup = Annotated[str, word("pod group", POD_GROUPS)]
+
+
 class ArmModel(Model):
     mesh: Annotated[str, word("mesh", KNOWN_MESHES, code="MP2106")] = Field(description="The mesh, or none.")
     mtls: Annotated[str, word("value of `mtls`", ("off", "strict"))] = Field(
@@ -174,6 +244,27 @@ class ArmModel(Model):
     access_log: Switch = Field(False, description="Write an access log.")
     mode: Annotated[str, word("mode", ("http", "tcp"))] = Field("http", description="Whether the proxy parses HTTP.")
     client_library: ClientLibraryModel | None = Field(None, description="What the application does itself.")
+    functions: FunctionsModel = Field(
+        default_factory=lambda: FunctionsModel.model_validate({}),
+        description="What the mesh does beside carrying requests; each is off unless written.",
+    )
+    defaults: Annotated[str, word("value of `defaults`", ("equal", "mesh"))] = Field(
+        "equal", description="Settings that are the same for every mesh, or those that this mesh ships with."
+    )
+    interception: Annotated[str, word("value of `interception`", ("explicit", "transparent"))] | None = Field(
+        None, description="Whether the caller dials its sidecar, or is redirected to it."
+    )
+    control_plane: dict[Text, Setting] = Field({}, description="Settings of the control plane in the mesh's own words.")
+    clusters: Annotated[int, whole_between(1, 2, "`clusters`")] = Field(
+        1, description="2: the service is in another cluster, behind gateways."
+    )
+    link_delay: Annotated[float, duration_between(0.0, 10.0, "`link_delay`")] = Field(
+        0.0, description="Added one way on the link between client and service."
+    )
+    limits: dict[PodGroup, LimitsModel] = Field(
+        {}, json_schema_extra=CLOSED, description="CPU and memory of the pods, as a node type allows them."
+    )
+    binaries: dict[Text, Text] = Field({}, description="Programs of the mesh by name, relative to the file.")
     envoy: Text | None = Field(None, description="Path of the Envoy binary, relative to the file.")
     client_bootstrap: Text | None = Field(None, description="Envoy configuration template of the client's sidecar.")
     server_bootstrap: Text | None = Field(None, description="Envoy configuration template of the service's sidecar.")
@@ -182,6 +273,13 @@ class ArmModel(Model):
 class CpusModel(Model):
     generator: list[CpuNumber] = Field(min_length=1, description="CPUs of the load generator.")
     measured: list[CpuNumber] = Field(min_length=1, description="CPUs of workload and proxies.")
+
+
+class MatrixModel(Model):
+    arm: Text | None = Field(None, description="The arm that is varied; all arms when left out, in cells of their own.")
+    vary: dict[Text, list[Any]] = Field(
+        min_length=1, description="Values by setting; `functions.routes` reaches into a mapping."
+    )
 
 
 class ExperimentModel(Model):
@@ -210,6 +308,7 @@ class ExperimentModel(Model):
     arms: dict[ArmName, ArmModel] = Field(
         min_length=1, max_length=64, json_schema_extra=CLOSED, description="The compared configurations."
     )
+    matrix: list[MatrixModel] | None = Field(None, description="Settings that are varied; each variant is an arm.")
     aa: list[Text] = Field([], description="Arms deployed twice, for the noise floor.")
     objectives: list[ObjectiveText] = Field([], description="Bounds that a gate holds the candidate arms to.")
     margins: dict[MarginMetric, Margin] = Field(

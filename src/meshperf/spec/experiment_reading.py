@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -12,13 +13,18 @@ from meshperf.spec.experiment import (
     Arm,
     ClientLibrary,
     Experiment,
+    Functions,
+    Limits,
     LoadPoint,
     Workload,
 )
 from meshperf.spec.experiment_load import GrpcRequest
 from meshperf.spec.experiment_load_model import GrpcModel, LoadPointModel
-from meshperf.spec.experiment_model import ArmModel, ExperimentModel, WorkloadModel
+from meshperf.spec.experiment_matrix import expand_matrix
+from meshperf.spec.experiment_model import ArmModel, ExperimentModel, FunctionsModel, WorkloadModel
 from meshperf.spec.experiment_rules import rule_problems
+from meshperf.spec.graph_packaged import ECHO
+from meshperf.spec.graph_workload import graph_workload
 from meshperf.spec.load_files import DEFAULT_MESSAGE, message_of, read_trace
 from meshperf.spec.objectives import parse_objective
 from meshperf.spec.problems import problems_of
@@ -36,20 +42,25 @@ def experiment_from_document(document: Document, *, files_beside: bool = True) -
 
     if is_envelope(document.data):
         return experiment_from_envelope(document, files_beside=files_beside)
+    written = document
+    expanded = expand_matrix(document)
+    document = expanded.document
     if not isinstance(document.data, dict):
         hint = "an experiment begins with `experiment: <name>`; see examples/quickstart.yaml"
         raise document.error("MP2104", "the document must be a mapping of keys to values", hint=hint)
-    problems = rule_problems(document, files_beside=files_beside)
+    problems = rule_problems(document, files_beside=files_beside, cells=expanded.cells)
     try:
         model = ExperimentModel.model_validate(document.data)
     except ValidationError as error:
         raise_all([*problems_of(error, document, ExperimentModel), *problems])
         raise
     raise_all(problems)
-    return _experiment(model, document, files_beside=files_beside)
+    return _experiment(model, written, expanded.cells, files_beside=files_beside)
 
 
-def _experiment(model: ExperimentModel, document: Document, *, files_beside: bool) -> Experiment:
+def _experiment(
+    model: ExperimentModel, document: Document, cells: Mapping[str, str], *, files_beside: bool
+) -> Experiment:
     folder = (document.path.parent if document.path is not None else Path()).absolute()
     return Experiment(
         name=model.experiment,
@@ -58,13 +69,13 @@ def _experiment(model: ExperimentModel, document: Document, *, files_beside: boo
         cpus=None
         if model.cpus is None
         else {"generator": tuple(model.cpus.generator), "measured": tuple(model.cpus.measured)},
-        workload=_workload(model.workload),
+        workload=_workload(model.workload, folder, files_beside=files_beside),
         load=tuple(_load_point(point, folder, files_beside=files_beside) for point in model.load),
         design=model.design,
         slice_s=model.slice,
         rounds=model.rounds,
         seed=model.seed,
-        arms={name: _arm(name, arm, folder) for name, arm in model.arms.items()},
+        arms={name: _arm(name, arm, folder, cells.get(name, "")) for name, arm in model.arms.items()},
         aa=tuple(model.aa),
         objectives=tuple(parse_objective(text) for text in model.objectives),
         margins={**DEFAULT_MARGINS, **model.margins},
@@ -74,7 +85,9 @@ def _experiment(model: ExperimentModel, document: Document, *, files_beside: boo
     )
 
 
-def _workload(model: WorkloadModel) -> Workload:
+def _workload(model: WorkloadModel, folder: Path, *, files_beside: bool) -> Workload:
+    if model.graph != ECHO:
+        return graph_workload(model.graph, folder, files_beside=files_beside)
     return Workload(
         graph=model.graph,
         response_bytes=model.response_bytes,
@@ -147,7 +160,7 @@ def _grpc(model: LoadPointModel, folder: Path) -> GrpcRequest | None:
     )
 
 
-def _arm(name: str, model: ArmModel, folder: Path) -> Arm:
+def _arm(name: str, model: ArmModel, folder: Path, cell: str) -> Arm:
     def beside(text: str | None) -> Path | None:
         return None if text is None else folder / text
 
@@ -159,7 +172,30 @@ def _arm(name: str, model: ArmModel, folder: Path) -> Arm:
         access_log=model.access_log,
         mode=model.mode,
         client_library=None if model.client_library is None else ClientLibrary(mtls=model.client_library.mtls),
+        cell=cell,
+        functions=_functions(model.functions),
+        defaults=model.defaults,
+        interception=model.interception,
+        control_plane=dict(model.control_plane),
+        clusters=model.clusters,
+        link_delay_s=model.link_delay,
+        limits={group: Limits(cpu=one.cpu, memory=one.memory) for group, one in model.limits.items()},
+        binaries={name: folder / path for name, path in model.binaries.items()},
         envoy_path=beside(model.envoy),
         client_bootstrap=beside(model.client_bootstrap),
         server_bootstrap=beside(model.server_bootstrap),
+    )
+
+
+def _functions(model: FunctionsModel) -> Functions:
+    return Functions(
+        authorization_rules=model.authorization_rules,
+        routes=model.routes,
+        route_match=model.route_match,
+        split=tuple(model.split),
+        retries=model.retries,
+        timeout_s=model.timeout,
+        rate_limit=model.rate_limit,
+        metrics=model.metrics,
+        tracing=model.tracing,
     )

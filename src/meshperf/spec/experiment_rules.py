@@ -6,6 +6,7 @@ speaks of that. So one reading finds both kinds of problem.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
@@ -13,18 +14,34 @@ from meshperf.errors import DocumentError
 from meshperf.spec.document import Document, escape
 from meshperf.spec.experiment_load_rules import load_point_problems, load_points
 from meshperf.spec.generators import GENERATORS
+from meshperf.spec.graph_service_rules import service_problems
+from meshperf.spec.graph_workload import workload_graph_problems
 from meshperf.spec.quantities import words_hint
-from meshperf.units import parse_duration, parse_fraction
 
 __all__ = ["rule_problems"]
 
-_PROXY_KEYS = ("proxy_concurrency", "access_log", "mode", "envoy", "client_bootstrap", "server_bootstrap")
+_PROXY_KEYS = (
+    "proxy_concurrency",
+    "access_log",
+    "mode",
+    "envoy",
+    "client_bootstrap",
+    "server_bootstrap",
+    "functions",
+    "interception",
+    "control_plane",
+    "defaults",
+    "binaries",
+)
 
 
-def rule_problems(document: Document, *, files_beside: bool = True) -> list[DocumentError]:
+def rule_problems(
+    document: Document, *, files_beside: bool = True, cells: Mapping[str, str] | None = None
+) -> list[DocumentError]:
     """Every broken rule between keys; none if the document is not even a mapping.
 
     Args:
+        cells: to which cell of a matrix an arm belongs; each has a baseline of its own.
         files_beside: whether the files that the document names must be there.
     """
     data = document.data
@@ -34,9 +51,9 @@ def rule_problems(document: Document, *, files_beside: bool = True) -> list[Docu
         _generator_rules,
         _slice_rules,
         _arm_rules,
-        _baseline_rules,
+        functools.partial(_baseline_rules, cells=cells or {}),
         _aa_rules,
-        _workload_rules,
+        functools.partial(_workload_rules, files_beside=files_beside),
         _cpu_rules,
         *((_bootstrap_rules,) if files_beside else ()),
     )
@@ -110,7 +127,9 @@ def _bootstrap_rules(document: Document, data: Mapping[str, Any]) -> Iterator[Do
             yield document.error("MP2001", message, pointer)
 
 
-def _baseline_rules(document: Document, data: Mapping[str, Any]) -> Iterator[DocumentError]:
+def _baseline_rules(
+    document: Document, data: Mapping[str, Any], *, cells: Mapping[str, str]
+) -> Iterator[DocumentError]:
     arms = {name: arm for name, arm in _arms(data).items() if isinstance(arm, dict)}
     if len(arms) != len(_arms(data)) or not arms:
         return
@@ -120,9 +139,12 @@ def _baseline_rules(document: Document, data: Mapping[str, Any]) -> Iterator[Doc
         yield document.error(
             "MP2102", "no arm is the baseline: one without mesh and client library", "/arms", hint=hint
         )
-    for name in bases[1:]:
-        message = f"`{name}` is a second baseline arm beside `{bases[0]}`"
-        hint = f"to deploy the baseline twice, write `aa: [{bases[0]}]`"
+    first: dict[str, str] = {}
+    for name in bases:
+        if first.setdefault(cells.get(name, ""), name) == name:
+            continue
+        message = f"`{name}` is a second baseline arm beside `{first[cells.get(name, '')]}`"
+        hint = f"to deploy the baseline twice, write `aa: [{first[cells.get(name, '')]}]`"
         yield document.error("MP2107", message, f"/arms/{escape(name)}", hint=hint, key=True)
 
 
@@ -141,25 +163,13 @@ def _aa_rules(document: Document, data: Mapping[str, Any]) -> Iterator[DocumentE
         seen.add(name)
 
 
-def _workload_rules(document: Document, data: Mapping[str, Any]) -> Iterator[DocumentError]:
+def _workload_rules(
+    document: Document, data: Mapping[str, Any], *, files_beside: bool
+) -> Iterator[DocumentError]:
     workload = data.get("workload")
-    if not isinstance(workload, dict):
-        return
-    if workload.get("busy") is True and workload.get("service_time") is None:
-        message = "`busy` says how the service time is spent, and there is none"
-        yield document.error("MP2107", message, "/workload/busy", hint="add `service_time`", key=True)
-    status = workload.get("status")
-    if isinstance(status, dict):
-        total = sum(share for share in map(_share, status.values()) if share is not None)
-        if total > 1 + 1e-9:
-            message = f"the shares of `status` add up to {total:.4g}, more than all replies"
-            yield document.error("MP2107", message, "/workload/status")
-    stall = workload.get("stall")
-    if isinstance(stall, dict):
-        stop, every = _seconds(stall.get("stop")), _seconds(stall.get("every"))
-        if stop is not None and every is not None and stop >= every:
-            message = "`stop` must be shorter than `every`, or the workload never answers"
-            yield document.error("MP2107", message, "/workload/stall/stop")
+    if isinstance(workload, dict):
+        yield from service_problems(document, workload, "/workload")
+        yield from workload_graph_problems(document, workload, load_points(data), files_beside=files_beside)
 
 
 def _cpu_rules(document: Document, data: Mapping[str, Any]) -> Iterator[DocumentError]:
@@ -169,21 +179,3 @@ def _cpu_rules(document: Document, data: Mapping[str, Any]) -> Iterator[Document
         if len(set(whole)) != len(whole):
             message = f"`{name}` names a CPU twice"
             yield document.error("MP2107", message, f"/cpus/{escape(name)}", hint="keep one")
-
-
-def _share(value: Any) -> float | None:
-    if isinstance(value, bool) or not isinstance(value, int | float | str):
-        return None
-    try:
-        return parse_fraction(str(value))
-    except ValueError:
-        return None
-
-
-def _seconds(value: Any) -> float | None:
-    if not isinstance(value, str):
-        return None
-    try:
-        return float(parse_duration(value))
-    except ValueError:
-        return None
