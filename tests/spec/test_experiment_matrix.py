@@ -23,13 +23,15 @@ arms:
 
 def _read(tmp_path: Path, rest: str) -> Experiment:
     file = tmp_path / "experiment.yaml"
-    file.write_text(_HEAD + rest)
+    file.write_text(f"{_HEAD}environment: netns\n{rest}")
     return read_experiment(file)
 
 
 def _refused(tmp_path: Path, rest: str) -> DocumentError:
+    file = tmp_path / "experiment.yaml"
+    file.write_text(_HEAD + rest)
     with pytest.raises(DocumentError) as refusal:
-        _read(tmp_path, rest)
+        read_experiment(file)
     return refusal.value
 
 
@@ -111,3 +113,16 @@ def test_a_matrix_that_cannot_be_understood_is_refused(tmp_path: Path, matrix: s
     assert refusal.code == code
     assert words in refusal.message
     assert refusal.location.line is not None
+
+
+@pytest.mark.parametrize(
+    "key", ["clusters: 2", "link_delay: 1ms", "limits: {server: {cpu: 1}}", "interception: transparent"]
+)
+def test_what_needs_networks_of_its_own_is_refused_on_loopback(tmp_path: Path, key: str) -> None:
+    file = tmp_path / "experiment.yaml"
+    file.write_text(_HEAD.replace("mtls: strict", f"mtls: strict, {key}"))
+    with pytest.raises(DocumentError, match="networks of their own") as refusal:
+        read_experiment(file)
+    assert refusal.value.code == "MP2107"
+    file.write_text("environment: netns\n" + file.read_text())
+    assert read_experiment(file).environment == "netns"

@@ -20,16 +20,12 @@ from meshperf.errors import ComparisonError, DeploymentError, TargetError
 from meshperf.experiment.bundle import Bundle
 from meshperf.experiment.conditions import refuse_changed_facts, round_facts
 from meshperf.experiment.events import Event, Listener, figures
+from meshperf.experiment.feasibility import expected_s, require_feasible
 from meshperf.experiment.kept_templates import with_kept_templates
-from meshperf.experiment.offered import counted_phase, steady_phase
 from meshperf.experiment.plan import Plan, RoundPlan, make_plan
 from meshperf.experiment.rounds import RoundTask, run_round
-from meshperf.load.generators import require_fit
-from meshperf.load.plan import SessionPlan, Target
 from meshperf.load.recording import Progress
-from meshperf.load.targets import requested
 from meshperf.spec.experiment import Experiment
-from meshperf.spec.generators import OWN
 from meshperf.spec.records import RunResult, Validity, ValidityState
 from meshperf.telemetry import INVALIDATING, shown
 
@@ -37,10 +33,6 @@ __all__ = ["execute"]
 
 _BROKEN_ROUND = frozenset({"MP5104", "MP5301", "MP5302", "MP5303"})
 """Codes that end a round and not the experiment: a process died, or a resident that was up no longer answers."""
-_WALL_PER_COUNTED = 1.35
-"""Guess before any round was timed: wall time of a round over its counted time (lead-in, guards, drains)."""
-_DEPLOY_S = 4.0
-"""Guess before any round was timed: deployment and claims of one group."""
 
 
 def execute(
@@ -59,28 +51,12 @@ def execute(
             guards kept invalidating rounds until none was left to try (MP4002).
         DeploymentError, PrerequisiteError, StorageError: as their layers say; finished rounds are kept.
     """
-    _require_generators(experiment)
+    require_feasible(experiment)
     experiment = with_kept_templates(experiment, bundle.path)
     plan = make_plan(experiment)
     loop = _Loop(experiment=experiment, bundle=bundle, plan=plan, state_dir=state_dir, listener=listener, pilot=pilot)
     loop.run()
     return tuple(bundle.runs())
-
-
-def _require_generators(experiment: Experiment) -> None:
-    """Refuse what another load generator cannot do, and one that is missing, before anything is deployed.
-
-    Raises:
-        UsageError: MP1007. PrerequisiteError: MP3006.
-    """
-    for point in experiment.load:
-        if point.generator != OWN:
-            # Any address does: what can be said of a target without it is looked at, the rest when it is there.
-            target = requested(Target(name="workload", address="127.0.0.1:1", host="workload"), point, name="workload")
-            phases = [counted_phase(point, 0, point.duration_s, seed=0, label="0")]
-            if point.warmup_s:
-                phases.append(steady_phase(point, 0, point.warmup_s, seed=0, label="0"))
-            require_fit(point.generator, SessionPlan(targets=(target,)), phases)
 
 
 @dataclass(kw_only=True)
@@ -134,7 +110,9 @@ class _Loop:
             if rounds < FEWEST_ROUNDS
             else f"{FEWEST_ROUNDS} rounds can decide by the t interval, {COMPANION_ROUNDS} by Hodges-Lehmann as well"
         )
-        return f"{rounds} rounds of up to {residents} residents; {decides}"
+        minutes = expected_s(self.experiment, self.plan) * rounds / 60
+        groups = f" in {len(self.plan.groups)} groups" if len(self.plan.groups) > 1 else ""
+        return f"{rounds} rounds of up to {residents} residents{groups}; about {minutes:.1f} min; {decides}"
 
     def _round(self, number: int, attempt: int) -> bool:
         """Run all groups of one round. False: excluded, to be redone."""
@@ -218,12 +196,8 @@ class _Loop:
     def _left(self, now: float) -> float:
         """What a round took so far, times the rounds to do; before any is done, what its counted time says."""
         to_do = self.experiment.rounds - self.current + 1
-        if self.durations:
-            each = sum(self.durations) / len(self.durations)
-        else:
-            residents = sum(len(group.residents) for group in self.plan.groups)
-            counted = sum(point.duration_s + point.warmup_s for point in self.experiment.load) * residents
-            each = counted * _WALL_PER_COUNTED + _DEPLOY_S * len(self.plan.groups)
+        done = self.durations
+        each = sum(done) / len(done) if done else expected_s(self.experiment, self.plan)
         return max(0.0, each * to_do - (now - self.round_began))
 
 

@@ -287,7 +287,7 @@ class ExperimentModel(Model):
 
     experiment: Text = Field(description="Name of the experiment.")
     subject: Subject = Field(description="What may differ between the arms.")
-    environment: Annotated[str, word("environment", ("local",), later=("kubernetes", "netns"))] = Field(
+    environment: Annotated[str, word("environment", ("local", "netns"), later=("kubernetes",))] = Field(
         "local", description="Where it runs."
     )
     cpus: CpusModel | None = Field(None, description="Which CPUs serve what; assigned automatically if left out.")

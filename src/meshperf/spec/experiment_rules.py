@@ -35,6 +35,15 @@ _PROXY_KEYS = (
 )
 
 
+_NAMESPACE_KEYS = ("clusters", "link_delay", "limits", "interception")
+_LOOPBACK_VALUES: Mapping[str, tuple[Any, ...]] = {
+    "clusters": (1,),
+    "link_delay": ("0s", "0ms", "0us"),
+    "interception": (None, "explicit"),
+}
+"""What these keys may say where every host is a loopback address."""
+
+
 def rule_problems(
     document: Document, *, files_beside: bool = True, cells: Mapping[str, str] | None = None
 ) -> list[DocumentError]:
@@ -51,6 +60,7 @@ def rule_problems(
         _generator_rules,
         _slice_rules,
         _arm_rules,
+        _environment_rules,
         functools.partial(_baseline_rules, cells=cells or {}),
         _aa_rules,
         functools.partial(_workload_rules, files_beside=files_beside),
@@ -112,6 +122,18 @@ def _arm_rules(document: Document, data: Mapping[str, Any]) -> Iterator[Document
             yield document.error("MP2107", message, f"{pointer}/client_library", hint="make them two arms", key=True)
 
 
+def _environment_rules(document: Document, data: Mapping[str, Any]) -> Iterator[DocumentError]:
+    if data.get("environment", "local") == "netns":
+        return
+    for name, arm in _arms(data).items():
+        for key in _NAMESPACE_KEYS if isinstance(arm, dict) else ():
+            if arm.get(key) in _LOOPBACK_VALUES.get(key, ({},)) or key not in arm:
+                continue
+            message = f"`{key}` needs hosts with networks of their own"
+            pointer = f"/arms/{escape(name)}/{key}"
+            yield document.error("MP2107", message, pointer, hint="write `environment: netns` (needs root)", key=True)
+
+
 def _bootstrap_rules(document: Document, data: Mapping[str, Any]) -> Iterator[DocumentError]:
     named = (
         (f"/arms/{escape(name)}/{key}", arm.get(key))
@@ -163,9 +185,7 @@ def _aa_rules(document: Document, data: Mapping[str, Any]) -> Iterator[DocumentE
         seen.add(name)
 
 
-def _workload_rules(
-    document: Document, data: Mapping[str, Any], *, files_beside: bool
-) -> Iterator[DocumentError]:
+def _workload_rules(document: Document, data: Mapping[str, Any], *, files_beside: bool) -> Iterator[DocumentError]:
     workload = data.get("workload")
     if isinstance(workload, dict):
         yield from service_problems(document, workload, "/workload")
