@@ -43,7 +43,10 @@ class Identity:
 
 
 class Authority:
-    """A certificate authority that exists as long as its folder; its own key never touches the disk."""
+    """A certificate authority that exists as long as its folder.
+
+    Its own key touches the disk only where a mesh's control plane is to sign with it (`hand_over`).
+    """
 
     def __init__(self, folder: Path) -> None:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -59,9 +62,18 @@ class Authority:
         )
         _write_private(self.certificate, certificate.public_bytes(Encoding.PEM))
 
-    def issue(self, name: str) -> Identity:
-        """A leaf for `spiffe://meshperf.lab/<name>`, good as client and as server."""
-        uri = f"spiffe://{TRUST_DOMAIN}/{name}"
+    def hand_over(self, key: Path) -> None:
+        """Write the authority's own key, for a control plane that signs in its place."""
+        _write_private(key, self._key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+
+    def issue(self, name: str, *, path: str | None = None) -> Identity:
+        """A leaf for `spiffe://meshperf.lab/<path>`, good as client and as server.
+
+        Args:
+            name: of the files, and in its DNS name.
+            path: of the SPIFFE id, where a mesh forms it otherwise; None: the name.
+        """
+        uri = f"spiffe://{TRUST_DOMAIN}/{path or name}"
         key = ec.generate_private_key(ec.SECP256R1())
         usages = x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH])
         names = x509.SubjectAlternativeName(
