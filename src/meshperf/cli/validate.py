@@ -43,7 +43,7 @@ _BUILT_IN = "built-in"
     help="With --suite: judge the files that another implementation wrote of the cases.",
 )
 def command(files: tuple[Path, ...], as_json: bool, suite: str | None, writer_output: Path | None) -> int:
-    """Check experiments, SMP documents of any dialect and results; exit 2 if any is wrong."""
+    """Check experiments, workload graphs, SMP documents of any dialect and results; exit 2 if any is wrong."""
     if suite is not None:
         from meshperf.cli.validate_suite import run_suite
 
@@ -112,10 +112,16 @@ def _kind(document: Document) -> tuple[str, list[str]]:
     """
     from meshperf.spec.envelope import is_envelope
     from meshperf.spec.experiment_reading import experiment_from_document
+    from meshperf.spec.graph_reading import graph_from_document, is_graph
+    from meshperf.spec.graph_shape import calls_per_request
     from meshperf.spec.smp import is_result, read_result_document
     from meshperf.spec.smp_imported import imported_from_document, is_imported
 
     data = document.data
+    if is_graph(data):
+        graph = graph_from_document(document)
+        calls = calls_per_request(graph)
+        return f"workload graph `{graph.name}`, {len(graph.services)} service(s), {calls:.4g} call(s) a request", []
     if is_imported(data):
         try:
             imported = imported_from_document(data)

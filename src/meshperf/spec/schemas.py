@@ -22,7 +22,7 @@ __all__ = ["SCHEMAS", "schema", "schema_text"]
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 SCHEMAS = (
-    "experiment", "result", "smp-test-file", "smp-test", "smp-result", "smp-mesh-config", "smp-environment", "smp-mesh",
+    "experiment", "graph", "result", "smp-test-file", "smp-test", "smp-result", "smp-mesh-config", "smp-environment", "smp-mesh",
 )  # fmt: skip
 _BUCKETS = {
     "type": "object",
@@ -41,7 +41,7 @@ def schema(name: str) -> dict[str, Any]:
         from meshperf.spec.smp_schemas import smp_schema
 
         return smp_schema(name)
-    return {"experiment": _experiment, "result": _result}[name]()
+    return {"experiment": _experiment, "graph": _graph, "result": _result}[name]()
 
 
 def schema_text(name: str) -> str:
@@ -53,6 +53,12 @@ def _experiment() -> dict[str, Any]:
     from meshperf.spec.experiment_model import ExperimentModel
 
     return {"$schema": DIALECT, **ExperimentModel.model_json_schema(), "title": "meshperf experiment"}
+
+
+def _graph() -> dict[str, Any]:
+    from meshperf.spec.graph_model import GraphModel
+
+    return {"$schema": DIALECT, **GraphModel.model_json_schema(), "title": "meshperf workload graph"}
 
 
 def _result() -> dict[str, Any]:
