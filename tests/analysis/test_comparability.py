@@ -237,3 +237,22 @@ def test_a_proxy_configuration_must_stay_and_is_else_free():
     assert (found.grade, [entry.path for entry in found.violations]) == ("X", ["proxy.config_digest"])
     other = _between_candidates(_facts(ENVOY, proxy__config_digest="a"), _facts(ENVOY, proxy__config_digest="b"))
     assert other.grade == "A"
+
+
+def test_a_development_build_is_indicative_beside_a_release_even_where_the_mesh_is_the_subject():
+    other = {"mesh__type": "other", "mesh__release": "development"}
+    found = _between_candidates(_facts(ENVOY, mesh__release="release"), _facts(ENVOY, **other))
+    assert found.grade == "D"
+    assert [entry.path for entry in found.violations] == ["mesh.release"]
+    alike = _between_candidates(
+        _facts(ENVOY, mesh__release="development"), _facts(ENVOY, mesh__type="other", mesh__release="development")
+    )
+    assert alike.grade == "A"
+    assert _against_baseline(_facts(BARE, mesh__release="none"), _facts(ENVOY, **other)).grade == "A"
+
+
+def test_a_setting_of_the_mesh_that_is_the_subject_brings_all_that_hangs_on_it():
+    off = _facts(ENVOY, security__mtls="off", security__tls_version="none", security__tls_cipher="none")
+    found = _between_candidates(_facts(ENVOY), off, subject=("mesh_config:mtls",))
+    assert not [entry for entry in found.violations if entry.path.startswith("security.")]
+    assert _between_candidates(_facts(ENVOY), off, subject=("mesh_version",)).grade == "X"

@@ -2,42 +2,14 @@
 
 from __future__ import annotations
 
-import json
-import socketserver
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent))
+from answering import answering, http
 
 from meshperf.environments.asking import ask
 from meshperf.meshes import claims
-
-
-@contextmanager
-def answering(reply: bytes) -> Iterator[str]:
-    """A server on loopback that reads one request and writes `reply`."""
-
-    class Handler(socketserver.StreamRequestHandler):
-        def handle(self) -> None:
-            while self.rfile.readline().strip():
-                pass
-            self.wfile.write(reply)
-
-    class Server(socketserver.ThreadingTCPServer):
-        daemon_threads = True
-
-    with Server(("127.0.0.1", 0), Handler) as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-        thread.start()
-        try:
-            yield f"127.0.0.1:{server.server_address[1]}"
-        finally:
-            server.shutdown()
-            thread.join()
-
-
-def http(body: object, status: int = 200) -> bytes:
-    text = json.dumps(body).encode()
-    return f"HTTP/1.1 {status} x\r\ncontent-length: {len(text)}\r\n\r\n".encode() + text
 
 
 def test_a_server_that_answers_plaintext_breaks_the_claim_that_it_refuses_it() -> None:
@@ -93,3 +65,26 @@ def test_where_nobody_listens_nobody_was_refused() -> None:
     claim = claims.refused("plaintext is refused", gone, when="end", who="a plaintext request")
     assert not claim.held
     assert "nobody listens there" in claim.evidence
+
+
+def test_a_mesh_that_authorises_requests_refuses_by_status() -> None:
+    with answering(http({}, 403)) as address:
+        claim = claims.outside_caller_refused(address, when="begin", statuses=(403,))
+        assert claim.held
+        assert claim.evidence == "a caller outside the mesh was refused with status 403"
+        assert not claims.outside_caller_refused(address, when="begin").held
+
+
+def test_a_denied_request_must_get_the_status_of_the_denial() -> None:
+    with answering(http({}, 200)) as address:
+        claim = claims.denied("rules deny", address, "/secret", when="begin")
+    assert not claim.held
+    assert claim.evidence == "/secret was answered with status 200"
+
+
+def test_refusals_are_named_by_what_is_refused_and_where() -> None:
+    with answering(b"") as address:
+        assert claims.plaintext_refused(address, when="begin").claim == "mtls: plaintext is refused"
+        named = claims.plaintext_refused(address, when="begin", at="by cart")
+    assert named.held
+    assert named.claim == "mtls: plaintext is refused by cart"

@@ -87,7 +87,9 @@ def compare_facts(
             or book.is_subject(path, words)
             or (rule.across and other_mesh)
         )
-        if allowed and (a is _MISSING) != (b is _MISSING) and (a.known or b.known):
+        if a.known and b.known and not against_baseline and rule.sets_apart(a.value, b.value):
+            violations.append(_violation(path, rule, a.value, b.value, "CLOSE", arms))  # indicative, see `grade_of`
+        elif allowed and (a is _MISSING) != (b is _MISSING) and (a.known or b.known):
             differences.append(_violation(path, rule, a.value, b.value, "VAR", arms))  # only one arm has such a thing
         elif not (a.known and b.known):
             if not _not_applicable(path, baseline, candidate):

@@ -39,6 +39,7 @@ class Rule:
     required: bool = False
     across: bool = False
     constant: bool = False
+    apart: str | None = None
     why: str = ""
     fix: str = ""
 
@@ -55,6 +56,10 @@ class Rule:
         if self.severity == "CLOSE" and isinstance(a, int | float) and isinstance(b, int | float):
             return abs(a - b) <= self.tolerance * max(abs(a), abs(b))
         return a == b
+
+    def sets_apart(self, a: FactValue, b: FactValue) -> bool:
+        """Whether one of two values is the one that compares with itself alone."""
+        return self.apart is not None and (a == self.apart) != (b == self.apart)
 
     def policy(self, *, paired: bool) -> str:
         """What an unknown value means: block, flag or note."""
@@ -96,9 +101,10 @@ class Rules:
         return any(fnmatchcase(path, pattern) for pattern in self.brings)
 
     def is_subject(self, path: str, subject: tuple[str, ...]) -> bool:
-        """Whether the declared subject lets a fact differ."""
+        """Whether the declared subject lets a fact differ. `mesh_config:X` is the group X, or the one setting X."""
         for word in subject:
-            for pattern in self.subjects.get(word, (word.removeprefix("mesh_config:"),)):
+            bare = word.removeprefix("mesh_config:")
+            for pattern in self.subjects.get(word, (*self.subjects.get(bare, ()), bare)):
                 if fnmatchcase(path, pattern) or path.rpartition(".")[2] == pattern:
                     return True
         return False

@@ -35,21 +35,28 @@ CIPHER = "TLS13_AES_128_GCM_SHA256"
 """What Envoy (BoringSSL) and rustls agree on where the processor has AES instructions; pinned so that they do."""
 GROUP = "X25519"
 
-ABSENT: Facts = {
-    "mesh.type": Fact(value="none", source="experiment"),
-    "mesh.mode": Fact(value="none", source="experiment"),
-    "mesh.version": Fact(value="none", source="experiment"),
-    "mesh.control_plane": Fact(value="none", source="experiment"),
-    "proxy.version": Fact(value="none", source="experiment"),
-    "proxy.build": Fact(value="none", source="experiment"),
-    "proxy.header_growth_bytes": Fact(value=0, source="experiment"),
-    "proxy.sha256": Fact(value="none", source="experiment"),
-    "proxy.concurrency": Fact(value=0, source="experiment"),
-    "proxy.access_log": Fact(value=False, source="experiment"),
-    "proxy.mode": Fact(value="none", source="experiment"),
-    "proxy.config_digest": Fact(value="none", source="experiment"),
-    "interception.kind": Fact(value="none", source="experiment"),
+_NONE = (
+    *(f"mesh.{name}" for name in ("type", "mode", "version", "release", "label", "defaults", "control_plane")),
+    "mesh.config_digest",
+    *(f"proxy.{name}" for name in ("version", "build", "sha256", "mode", "config_digest", "functions", "telemetry")),
+    "proxy.request_timeout_s",
+    "interception.kind",
+    *(f"hop.{name}" for name in ("client_sidecar", "between", "app", "downgrade")),
+)
+_NUMBERS: Mapping[str, int | bool] = {
+    "proxy.header_growth_bytes": 0,
+    "proxy.concurrency": 0,
+    "proxy.access_log": False,
+    "proxy.retries": 0,
+    "mesh.first_request_s": 0,
+    "mesh.proven": True,
 }
+
+ABSENT: Facts = {
+    **{name: Fact(value="none", source="experiment") for name in _NONE},
+    **{name: Fact(value=value, source="experiment") for name, value in _NUMBERS.items()},
+}
+"""The facts of `docs/reference/facts-of-a-mesh.md`, of an arm that has no mesh."""
 
 NO_LIBRARY: Facts = {
     "client_library.functions": Fact(value="none", source="experiment"),
