@@ -157,6 +157,13 @@ def test_deep_nesting_is_refused() -> None:
     assert survives(far) == "MP2404"
 
 
+def test_yaml_nested_too_deep_is_refused_like_json_with_its_place() -> None:
+    deep = sample("smp-first.yaml") + b"more: " + b"[" * 70 + b"]" * 70 + b"\n"
+    with pytest.raises(DocumentError) as caught:
+        records(deep)
+    assert caught.value.code == "MP2404" and caught.value.location.line == deep.count(b"\n")
+
+
 def test_a_wrong_encoding_is_refused_with_the_line() -> None:
     with pytest.raises(DocumentError) as caught:
         records(sample("wrk.txt").replace(b"Thread Stats", b"Thread \xe9tats"))
@@ -171,7 +178,7 @@ def test_a_printed_output_without_end_is_refused_before_it_is_read() -> None:
 
 def test_bombs_of_aliases_are_refused() -> None:
     levels = "".join(f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]\n" for n in range(1, 10))
-    assert survives(b"latencies_ms: {p50: 1}\na0: &a0 [1]\n" + levels.encode()) == "MP2402"
+    assert survives(b"latencies_ms: {p50: 1}\na0: &a0 [1]\n" + levels.encode()) == "MP2404"
 
 
 def test_packed_files_are_unpacked_and_damaged_ones_refused(tmp_path: Path) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from imported_samples import changed, kinds, milliseconds, one, records, sample
@@ -40,6 +42,73 @@ def test_a_run_in_which_nothing_answered_has_nulls() -> None:
     (read,) = records(changed("oha.json", silent))
     assert (read.ok, read.errors, read.quantiles, read.max_s) == (0, 2, (), None)
     assert NoteKind.ALL_FAILED in kinds(read)
+
+
+REFUSED = """\
+Summary:
+  Success rate:\t0.00%
+  Total:\t4137499.0000 ns
+  Slowest:\t-inf ns
+  Fastest:\tinf ns
+  Average:\tNaN ns
+  Requests/sec:\t4833.8380
+
+  Total data:\t0 B
+  Size/request:\tNaN
+  Size/sec:\t0 B
+
+Response time histogram:
+    NaN ns [0] |
+    NaN ns [0] |
+
+Response time distribution:
+  50.00% in NaN ns
+  99.00% in NaN ns
+
+Details (average, fastest, slowest):
+  DNS+dialup:\tNaN ns, inf ns, -inf ns
+
+Status code distribution:
+
+Error distribution:
+  [20] Connection refused (os error 111)
+"""
+
+
+def refused_json() -> bytes:
+    def refused(data: dict[str, Any]) -> None:
+        data["summary"].update(slowest=None, fastest=None, average=None, total=0.0041)
+        data["latencyPercentiles"] = dict.fromkeys(data["latencyPercentiles"])
+        data["responseTimeHistogram"] = {"NaN": 0}
+        data["statusCodeDistribution"] = {}
+        data["errorDistribution"] = {"Connection refused (os error 111)": 20}
+
+    return changed("oha.json", refused)
+
+
+@pytest.mark.parametrize("data", [REFUSED, refused_json()], ids=["text", "json"])
+def test_a_run_in_which_nothing_was_connected_has_counts_and_errors_and_no_latency(data: bytes | str) -> None:
+    (read,) = records(data)
+    assert (read.requests, read.ok, read.errors, read.achieved_rps) == (20, 0, 20, 0)
+    assert read.errors_by_reason == {"Connection refused (os error 111)": 20}
+    assert (read.quantiles, read.buckets, read.latency_count) == ((), (), 0)
+    assert (read.mean_s, read.min_s, read.max_s) == (None, None, None)
+    assert read.duration_s == pytest.approx(0.0041, rel=0.02) and NoteKind.ALL_FAILED in kinds(read)
+
+
+@pytest.mark.parametrize("mark", ["NaN", "inf", "1_0", "soon"])
+def test_requests_at_no_time_are_refused(mark: str) -> None:
+    with pytest.raises(DocumentError) as refused:
+        records(changed("oha.json", lambda data: data["responseTimeHistogram"].update({mark: 3})))
+    assert refused.value.code in {"MP2402", "MP2403"}
+    with pytest.raises(DocumentError) as refused:
+        records(REFUSED.replace("NaN ns [0]", f"{mark} ns [3]", 1))
+    assert refused.value.code == "MP2402"
+
+
+def test_a_table_without_a_row_is_a_run_of_which_nothing_is_known() -> None:
+    (read,) = records(sample("oha.csv").split(b"\n")[0] + b"\n")
+    assert (read.errors, read.quantiles) == (None, ()) and NoteKind.ERRORS_UNKNOWN in kinds(read)
 
 
 def test_rows_hold_only_requests_with_a_reply() -> None:

@@ -41,6 +41,14 @@ def test_zero_is_not_a_measured_zero() -> None:
     assert {one.q for one in record.quantiles} == {0.5, 0.9}
 
 
+def test_an_older_generation_and_an_unknown_version_are_two_notes() -> None:
+    record = one("smp-first.yaml")
+    assert {NoteKind.OLDER_GENERATION, NoteKind.VERSION_UNKNOWN} <= kinds(record)
+    (note,) = (note for note in record.notes if note.kind is NoteKind.OLDER_GENERATION)
+    assert "generation 0" in note.text
+    assert NoteKind.OLDER_GENERATION not in kinds(one("smp-go.json"))
+
+
 def test_the_oldest_generation_is_read_in_the_unit_it_names() -> None:
     record = one("smp-first.yaml")
     assert (record.connections, record.achieved_rps) == (4, 20.5)

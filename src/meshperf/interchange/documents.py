@@ -17,10 +17,10 @@ from typing import Any
 
 from meshperf.errors import DocumentError, Location
 from meshperf.interchange.format import Incoming
-from meshperf.spec.document import Document, Mark
+from meshperf.spec.document import Document, LimitExceeded, Mark
 from meshperf.spec.json_tree import MAX_DEPTH, json_marks, parse_json
 
-__all__ = ["MAX_JSON_BYTES", "MAX_TEXT_BYTES", "read_json", "read_text", "read_tree"]
+__all__ = ["MAX_JSON_BYTES", "MAX_TEXT_BYTES", "numbered", "numbered_documents", "read_json", "read_text", "read_tree"]
 
 MAX_JSON_BYTES = 256 * 2**20
 MAX_TEXT_BYTES = 16 * 2**20
@@ -78,8 +78,20 @@ def read_tree(incoming: Incoming, *, mend: Callable[[str], str] | None = None) -
     try:
         data, marks = parse_yaml(text, incoming.path)
     except DocumentError as broken:
-        raise _as_import(broken, lines=0, deep=False) from None
+        raise _as_import(broken, lines=0) from None
     yield _document(text, data, incoming.path, lambda: marks)
+
+
+def numbered_documents(incoming: Incoming) -> Iterator[tuple[Document, str | None]]:
+    """The documents of `read_json`, each with its number where there is more than one. Raises as `read_json`."""
+    documents = list(read_json(incoming))
+    for number, document in enumerate(documents, start=1):
+        yield document, numbered(number, len(documents))
+
+
+def numbered(number: int, total: int) -> str | None:
+    """`#3`, for the third of several results in a file."""
+    return f"#{number}" if total > 1 else None
 
 
 def _json_documents(text: str, path: Path | None) -> Iterator[Document]:
@@ -125,12 +137,12 @@ def _parsed(text: str, path: Path | None, *, lines: int) -> Any:
         raise _as_import(broken, lines=lines, deep=_depth(text) > MAX_DEPTH) from None
 
 
-def _as_import(broken: DocumentError, *, lines: int, deep: bool) -> DocumentError:
-    """The same problem under the code of an import, `lines` further down."""
+def _as_import(broken: DocumentError, *, lines: int, deep: bool = False) -> DocumentError:
+    """The same problem under the code of an import, `lines` further down; `deep`: whatever else is wrong with it."""
     place = broken.location
     if place.line is not None:
         place = replace(place, line=place.line + lines)
-    code = "MP2404" if deep else _CODES.get(broken.code, broken.code)
+    code = "MP2404" if deep or isinstance(broken, LimitExceeded) else _CODES.get(broken.code, broken.code)
     return DocumentError(code, broken.message, location=place, hint=broken.hint)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from meshperf.interchange.documents import read_json
+from meshperf.interchange.documents import numbered, read_json
 from meshperf.interchange.format import Form, Incoming, Reader
 from meshperf.interchange.fortio_run import run_of
 from meshperf.interchange.json_value import Value
@@ -14,14 +14,20 @@ from meshperf.interchange.text import head_text
 from meshperf.spec.document import Document
 from meshperf.spec.imported import Imported, Source
 
-__all__ = ["READERS", "RUN_KEYS", "numbered", "runs_in"]
+__all__ = ["READERS", "is_run", "runs_in"]
 
-RUN_KEYS = frozenset(
+_RUN_KEYS = frozenset(
     {"RunType", "RequestedQPS", "RequestedDuration", "ActualQPS", "ActualDuration", "NumThreads", "RetCodes"}
 )
 """Keys of a run that tell fortio's form from others, beside `DurationHistogram`."""
 
+_ENOUGH = 3
 _TEXT_COUNT = re.compile(r'"Count"\s*:\s*"\d')
+
+
+def is_run(keys: frozenset[str]) -> bool:
+    """Whether keys are those of a run: its type, or enough of the others where a writer left that out."""
+    return "DurationHistogram" in keys and ("RunType" in keys or len(keys & _RUN_KEYS) >= _ENOUGH)
 
 
 def runs_in(documents: list[Document], *, key: str) -> Iterator[tuple[Value, str | None]]:
@@ -40,11 +46,6 @@ def runs_in(documents: list[Document], *, key: str) -> Iterator[tuple[Value, str
         yield one, numbered(number, len(found))
 
 
-def numbered(number: int, total: int) -> str | None:
-    """`#3`, for the third of several results in a file."""
-    return f"#{number}" if total > 1 else None
-
-
 class _Fortio:
     form = Form(
         name="fortio",
@@ -59,11 +60,7 @@ class _Fortio:
     )
 
     def looks_like(self, incoming: Incoming) -> float:
-        keys = keys_at(incoming)
-        shared = len(keys & RUN_KEYS)
-        if "DurationHistogram" not in keys or shared < 3 or _TEXT_COUNT.search(head_text(incoming)):
-            return 0.0
-        return 0.95
+        return 0.95 if is_run(keys_at(incoming)) and not _TEXT_COUNT.search(head_text(incoming)) else 0.0
 
     def read(self, incoming: Incoming) -> Iterator[Imported]:
         for run, place in runs_in(list(read_json(incoming)), key="DurationHistogram"):

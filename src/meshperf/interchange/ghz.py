@@ -12,10 +12,9 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 
 from meshperf.histograms import EMPTY
-from meshperf.interchange.documents import read_json
+from meshperf.interchange.documents import numbered, numbered_documents
 from meshperf.interchange.extras import rest_of
 from meshperf.interchange.format import Form, Incoming, Reader
-from meshperf.interchange.fortio import numbered
 from meshperf.interchange.hey import sampled
 from meshperf.interchange.json_value import Value
 from meshperf.interchange.quantiles import bounded, in_order
@@ -65,9 +64,8 @@ class _Json:
         return 0.9 if {"endReason", "options", "call"} <= keys else 0.0
 
     def read(self, incoming: Incoming) -> Iterator[Imported]:
-        documents = list(read_json(incoming))
-        for number, document in enumerate(documents, start=1):
-            yield _from_json(Value(document, document.data), numbered(number, len(documents)))
+        for document, place in numbered_documents(incoming):
+            yield _from_json(Value(document, document.data), place)
 
 
 @dataclass(slots=True)

@@ -9,8 +9,8 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from meshperf.interchange.documents import numbered
 from meshperf.interchange.format import Form, Incoming, Reader
-from meshperf.interchange.fortio import numbered
 from meshperf.interchange.printed import Printed, printed_time
 from meshperf.interchange.quantiles import bounded, in_order
 from meshperf.interchange.text import Line, head_text, lines_of

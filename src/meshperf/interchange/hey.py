@@ -6,8 +6,8 @@ import re
 from collections.abc import Iterator
 from dataclasses import replace
 
+from meshperf.interchange.documents import numbered
 from meshperf.interchange.format import Form, Incoming, Reader
-from meshperf.interchange.fortio import numbered
 from meshperf.interchange.request_table import RequestColumns, request_table
 from meshperf.interchange.streams import Table
 from meshperf.interchange.summary_text import Summary, buckets_of, quantiles_of, summaries_of

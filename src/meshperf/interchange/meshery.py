@@ -10,10 +10,9 @@ import re
 from collections.abc import Iterator
 from dataclasses import replace
 
-from meshperf.interchange.documents import read_tree
+from meshperf.interchange.documents import numbered, read_tree
 from meshperf.interchange.extras import rest_of
 from meshperf.interchange.format import Form, Incoming, Reader
-from meshperf.interchange.fortio import numbered
 from meshperf.interchange.fortio_run import run_of
 from meshperf.interchange.json_value import Value
 from meshperf.interchange.mesh_names import mesh_of

@@ -7,9 +7,9 @@ import re
 from collections.abc import Iterator
 from dataclasses import replace
 
-from meshperf.interchange.documents import read_json, read_tree
+from meshperf.interchange.documents import numbered, read_json, read_tree
 from meshperf.interchange.format import Form, Incoming, Reader
-from meshperf.interchange.fortio import RUN_KEYS, numbered, runs_in
+from meshperf.interchange.fortio import is_run, runs_in
 from meshperf.interchange.fortio_histogram import duration_histogram
 from meshperf.interchange.fortio_run import run_of
 from meshperf.interchange.json_value import Value
@@ -76,9 +76,7 @@ class _NighthawkFortio:
     )
 
     def looks_like(self, incoming: Incoming) -> float:
-        keys = keys_at(incoming)
-        shared = len(keys & RUN_KEYS)
-        return 0.96 if "DurationHistogram" in keys and shared >= 3 and _TEXT_COUNT.search(head_text(incoming)) else 0.0
+        return 0.96 if is_run(keys_at(incoming)) and _TEXT_COUNT.search(head_text(incoming)) else 0.0
 
     def read(self, incoming: Incoming) -> Iterator[Imported]:
         for run, place in runs_in(list(read_json(incoming)), key="DurationHistogram"):

@@ -2,19 +2,21 @@
 
 None of them says whether `--latency-correction` was on, which decides where a latency begins, nor whether `-q` gave a
 rate: both are unknown here. Latencies are of requests that had a reply, of whatever status. Requests that the end of
-the run cut off stand among the errors as `aborted due to deadline`; they were dropped, and did not fail.
+the run cut off stand among the errors as `aborted due to deadline`; they were dropped, and did not fail. A run in which
+nothing had a reply has nulls, or NaN, for times: its counts and errors are read, and it has no latencies.
 """
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterator, Mapping
 
-from meshperf.interchange.documents import read_json
+from meshperf.interchange.documents import numbered, numbered_documents
 from meshperf.interchange.extras import rest_of
 from meshperf.interchange.format import Form, Incoming, Reader
-from meshperf.interchange.fortio import numbered
 from meshperf.interchange.json_value import Value
+from meshperf.interchange.numbers import plain_number
 from meshperf.interchange.quantiles import bounded, in_order
 from meshperf.interchange.request_table import RequestColumns, request_table
 from meshperf.interchange.sniffing import keys_at
@@ -60,9 +62,8 @@ class _Json:
         return 0.95 if {"summary", "responseTimeHistogram", "latencyPercentiles"} <= keys else 0.0
 
     def read(self, incoming: Incoming) -> Iterator[Imported]:
-        documents = list(read_json(incoming))
-        for number, document in enumerate(documents, start=1):
-            yield _from_json(Value(document, document.data), numbered(number, len(documents)))
+        for document, place in numbered_documents(incoming):
+            yield _from_json(Value(document, document.data), place)
 
 
 def _from_json(root: Value, place: str | None) -> Imported:
@@ -108,10 +109,16 @@ def _marks(value: Value) -> tuple[Bucket, ...]:
     """A count stands for requests above the mark before and up to its own; the first mark is the fastest request."""
     marks = []
     for name, item in value.pairs():
+        count = item.count()
+        if name == "NaN" and not count:
+            continue
         try:
-            marks.append((float(name), item.count()))
+            mark = plain_number(name)
         except ValueError:
             raise item.broken("must have a time as its key") from None
+        if not 0 <= mark < math.inf:
+            raise item.contradicts("cannot be a count of requests at no time")
+        marks.append((mark, count))
     marks.sort()
     lows = [mark for mark, _ in marks[:1]] + [mark for mark, _ in marks[:-1]]
     return tuple(Bucket(low_s=low, high_s=mark, count=count) for low, (mark, count) in zip(lows, marks, strict=True))

@@ -12,10 +12,9 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from meshperf.errors import DocumentError, Location
-from meshperf.interchange.documents import MAX_TEXT_BYTES, read_tree
+from meshperf.interchange.documents import MAX_TEXT_BYTES, numbered, read_tree
 from meshperf.interchange.extras import rest_of
 from meshperf.interchange.format import HEAD_BYTES, Form, Incoming, Reader
-from meshperf.interchange.fortio import numbered
 from meshperf.interchange.json_value import moment
 from meshperf.interchange.smp_units import copied_from, finer_than_a_clock
 from meshperf.interchange.sniffing import keys_at

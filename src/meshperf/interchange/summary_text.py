@@ -2,7 +2,8 @@
 
 The three differ in units (each figure carries its own, or the unit is that of the tool) and in what a code means; the
 structure is read here once. In the histogram a count stands for requests above the mark before and up to its own, the
-first mark being the fastest request. Marks and percentiles are rounded to the digits printed.
+first mark being the fastest request. Marks and percentiles are rounded to the digits printed. Where no request had a
+reply, oha prints NaN and inf in place of times, and a histogram of nothing.
 """
 
 from __future__ import annotations
@@ -20,6 +21,8 @@ from meshperf.spec.imported import Bucket, Quantile
 __all__ = ["Summary", "buckets_of", "quantiles_of", "summaries_of"]
 
 _FIELD = re.compile(r"  ([A-Z][A-Za-z/ ]{2,20}):\s*(\S.*?)\s*")
+_NO_MARK = re.compile(r"\s*NaN(?: ?[a-zµ]{1,4})? \[0\]\s*(?:\|.*)?", re.IGNORECASE)
+_NO_TIME = re.compile(r"[-+]?(nan|inf)\b", re.IGNORECASE)
 _MARK = re.compile(r"\s*([0-9.]{1,20})(?: ?(sec|secs|ms|us|µs|ns|s|m))? \[([0-9]{1,18})\]\s*(?:\|.*)?")
 _PERCENT = re.compile(r"\s*([0-9]{1,3}(?:\.[0-9]{1,6})?) ?% in (\S+) ?([a-zµ]*)")
 _CODE = re.compile(r"\s*\[([^\]]{1,60})\]\s+([0-9]{1,18}) responses?")
@@ -41,7 +44,7 @@ class Summary:
     def time(self, name: str) -> Printed | None:
         """A time [s]; None where it is not there or no number."""
         found = self.fields.get(name)
-        if found is None or "nan" in found[1].lower():
+        if found is None or _NO_TIME.match(found[1]):
             return None
         figure = _time(found[1])
         if figure is None:
@@ -51,7 +54,7 @@ class Summary:
     def number(self, name: str) -> float | None:
         """A plain number; a unit behind it is left out."""
         found = self.fields.get(name)
-        if found is None or "nan" in found[1].lower():
+        if found is None or _NO_TIME.match(found[1]):
             return None
         try:
             return plain_number(found[1].split()[0].rstrip("%"))
@@ -98,6 +101,8 @@ def _whole(summary: Summary) -> Summary:
 
 def _section(summary: Summary, section: str, line: Line, mark_unit: str) -> None:
     if section.startswith("response time histogram"):
+        if _NO_MARK.fullmatch(line.text):
+            return
         mark = _MARK.fullmatch(line.text)
         figure = None if mark is None else printed_time(mark[1] + _UNITS.get(mark[2] or "", mark[2] or mark_unit))
         if mark is None or figure is None:
@@ -107,7 +112,7 @@ def _section(summary: Summary, section: str, line: Line, mark_unit: str) -> None
         percent = _PERCENT.match(line.text)
         if percent is None:
             raise line.broken("not a percentile")
-        if percent[2].lower() == "nan":
+        if _NO_TIME.match(percent[2]):
             return
         figure = _time(f"{percent[2]} {percent[3]}")
         if figure is None:

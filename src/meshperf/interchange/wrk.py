@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
+from meshperf.interchange.documents import numbered
 from meshperf.interchange.format import Form, Incoming, Reader
-from meshperf.interchange.fortio import numbered
 from meshperf.interchange.quantiles import bounded, in_order
 from meshperf.interchange.text import head_text, lines_of
 from meshperf.interchange.wrk2 import is_wrk2

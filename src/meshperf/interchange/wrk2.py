@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
+from meshperf.interchange.documents import numbered
 from meshperf.interchange.format import Form, Incoming, Reader
-from meshperf.interchange.fortio import numbered
 from meshperf.interchange.printed import Printed
 from meshperf.interchange.quantiles import bounded, bounds_in, completed, hdr_bounds
 from meshperf.interchange.spectrum import Spectrum, read_spectrum

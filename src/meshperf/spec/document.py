@@ -14,7 +14,11 @@ from typing import Any
 
 from meshperf.errors import DocumentError, Location
 
-__all__ = ["Document", "Mark", "escape", "pointer_of", "raise_all"]
+__all__ = ["Document", "LimitExceeded", "Mark", "escape", "pointer_of", "raise_all"]
+
+
+class LimitExceeded(DocumentError):
+    """A document nested deeper, or of more values, than any is; an importer has a code of its own for it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

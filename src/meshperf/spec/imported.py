@@ -85,6 +85,8 @@ class NoteKind(StrEnum):
     UNKNOWN_KEYS = "unknown-keys"
     TRUNCATED = "truncated"
     VERSION_UNKNOWN = "version-unknown"
+    OLDER_GENERATION = "older-generation"
+    """Names of an earlier age of the standard, read under those of today."""
     DROPPED = "dropped"
     SINCE_START = "since-start"
     """Counters that grow since the process began: not the figures of one run."""

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from meshperf.errors import DocumentError, Location
-from meshperf.spec.document import Mark, escape, raise_all
+from meshperf.spec.document import LimitExceeded, Mark, escape, raise_all
 
 __all__ = ["json_marks", "parse_json"]
 
@@ -162,4 +162,4 @@ def _deeper_than(data: Any, limit: int) -> bool:
 
 
 def _too_deep(path: Path | None) -> DocumentError:
-    return DocumentError("MP2002", f"nested deeper than {MAX_DEPTH} levels", location=Location(path=path))
+    return LimitExceeded("MP2002", f"nested deeper than {MAX_DEPTH} levels", location=Location(path=path))

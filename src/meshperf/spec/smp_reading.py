@@ -166,7 +166,7 @@ def smp_from_data(
         ]
         normaliser.unknown += again.unknown
     raise_all([where.error(problem) for problem in (*problems, *back)])
-    notes = [SmpNote(kind=NoteKind.VERSION_UNKNOWN, text=text) for text in moved.told]
+    notes = [SmpNote(kind=NoteKind.OLDER_GENERATION, text=text) for text in moved.told]
     return _settled(found, neutral, dialect, moved, notes, normaliser.unknown, convert_units)
 
 

@@ -31,7 +31,7 @@ from ruamel.yaml.events import (
 from ruamel.yaml.reader import ReaderError
 
 from meshperf.errors import DocumentError, Location
-from meshperf.spec.document import Mark, escape, raise_all
+from meshperf.spec.document import LimitExceeded, Mark, escape, raise_all
 
 __all__ = ["MAX_DEPTH", "MAX_VALUES", "parse_yaml"]
 
@@ -134,7 +134,9 @@ class _Tree:
 
     def begin(self, event: MappingStartEvent | SequenceStartEvent) -> None:
         if len(self.open) >= MAX_DEPTH:
-            raise self.refuse(f"nested deeper than {MAX_DEPTH} levels", event)
+            line, column = _place(event)
+            place = Location(path=self.path, line=line, column=column, pointer=self.next_pointer())
+            raise LimitExceeded("MP2002", f"nested deeper than {MAX_DEPTH} levels", location=place)
         if self.awaits_key():
             raise self.refuse("a key must be plain text, not a list or mapping", event)
         if event.tag is not None and str(event.tag) not in _PLAIN_TAGS | {"!"}:
@@ -172,7 +174,7 @@ class _Tree:
         frame.size += node.size
         if frame.size > MAX_VALUES:
             place = Location(path=self.path, line=line, column=column, pointer=pointer)
-            raise DocumentError("MP2002", f"more than {MAX_VALUES} values, aliases expanded", location=place)
+            raise LimitExceeded("MP2002", f"more than {MAX_VALUES} values, aliases expanded", location=place)
         if isinstance(frame.value, list):
             frame.value.append(node.value)
         elif frame.key is not None:

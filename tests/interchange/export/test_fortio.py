@@ -28,6 +28,7 @@ WRITER = WRITERS[0]
 ROOT = Path(__file__).parents[3]
 COUNTS = kept_sample.run("envoy", 0, 0, experiment_id="x").counts
 FAILED = Histogram.from_values([0.03] * 500)
+HALF = Quantile(q=0.5, value_s=0.01, low_s=0.01, high_s=0.01)
 
 
 def fortio() -> str | None:
@@ -43,6 +44,15 @@ def back(tmp_path: Path, *results: Outgoing) -> list[Imported]:
 
 def run(**changes: object) -> RunResult:
     return run_sample.single(failed=FAILED, errors_by_status={"503": 480}, **changes)
+
+
+def test_what_was_written_is_recognised_however_little_is_known(tmp_path: Path) -> None:
+    bare = Imported(source=Source(tool="prometheus", form="text"), requests=10, quantiles=(HALF,))
+    for number, result in enumerate((of_imported(bare), of_run(run()))):
+        path = tmp_path / f"{number}.json"
+        path.write_bytes(WRITER.write([result]))
+        (found,) = read_file(path)
+        assert found.source.tool == "fortio" and [one.q for one in found.quantiles][:1] == [0.5]
 
 
 def test_counts_rates_and_quantiles_come_back(tmp_path: Path) -> None:

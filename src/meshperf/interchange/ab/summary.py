@@ -10,8 +10,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from meshperf.interchange.documents import numbered
 from meshperf.interchange.format import Form, Incoming, Reader
-from meshperf.interchange.fortio import numbered
 from meshperf.interchange.numbers import plain_number
 from meshperf.interchange.text import Line, head_text, lines_of
 from meshperf.spec.imported import (

@@ -12,10 +12,9 @@ from datetime import datetime
 from itertools import pairwise
 
 from meshperf.errors import DocumentError, Location
-from meshperf.interchange.documents import read_json
+from meshperf.interchange.documents import numbered, numbered_documents
 from meshperf.interchange.extras import rest_of
 from meshperf.interchange.format import Form, Incoming, Reader
-from meshperf.interchange.fortio import numbered
 from meshperf.interchange.json_value import Value
 from meshperf.interchange.numbers import plain_number
 from meshperf.interchange.quantiles import STANDARD
@@ -63,9 +62,8 @@ class _Json:
         return 0.95 if {"latencies", "status_codes", "success"} <= keys_at(incoming) else 0.0
 
     def read(self, incoming: Incoming) -> Iterator[Imported]:
-        documents = list(read_json(incoming))
-        for number, document in enumerate(documents, start=1):
-            yield _from_json(Value(document, document.data), numbered(number, len(documents)))
+        for document, place in numbered_documents(incoming):
+            yield _from_json(Value(document, document.data), place)
 
 
 def _from_json(root: Value, place: str | None) -> Imported:
