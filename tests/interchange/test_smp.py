@@ -108,3 +108,9 @@ def test_a_result_of_meshperf_itself_needs_no_import() -> None:
     with pytest.raises(DocumentError) as caught:
         records(changed("smp-go.json", lambda data: data.update(format="smp-extended/1")))
     assert caught.value.code == "MP2401"
+
+
+def test_a_latency_that_cannot_be_is_refused_whatever_its_unit() -> None:
+    with pytest.raises(DocumentError) as caught:
+        records(sample("smp-first.yaml").replace(b"min: ", b"min: -1e308 #"))
+    assert caught.value.code == "MP2403"

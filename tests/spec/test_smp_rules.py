@@ -201,6 +201,8 @@ def test_placeholders_of_the_first_writer_are_absent_links() -> None:
         ('{"start_time": "yesterday"}', "MP2204", (1, 16, "/start_time")),
         ('{"actual_qps": 1,\n "labels": {"smp.ext/v1": "{"}}', "MP2204", (2, 27, "/labels/smp.ext~1v1")),
         ('{"actual_qps": 1, "labels": {"smp.ext/present": "[\\"/nothing\\"]"}}', "MP2204", None),
+        ('{"actual_qps": 1, "labels": {"smp.ext/present": "[\\"/testId\\"]"}}', "MP2204", None),
+        ('{"mesh_type": {"type": "I\\ud800STIO"}, "mesh_version": "1"}', "MP2204", (1, 24, "/mesh_type/type")),
         ('{"test": {"name": "t"}}', "MP2102", None),
         ('{"colour": 1}', "MP2201", None),
         ("[]", "MP2201", None),

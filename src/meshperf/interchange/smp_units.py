@@ -42,7 +42,7 @@ def copied_from(latencies: Mapping[str, float], document: Mapping[str, Any]) -> 
 def _finer(value: float) -> bool:
     """Not a whole number of nanoseconds as ms, but one as s."""
     as_ms, as_s = value * 1e6, value * 1e9
-    return value < 1e3 and abs(as_ms - round(as_ms)) > 1e-4 and abs(as_s - round(as_s)) < 1e-4
+    return 0 <= value < 1e3 and abs(as_ms - round(as_ms)) > 1e-4 and abs(as_s - round(as_s)) < 1e-4
 
 
 def _histograms(data: Any, *, depth: int) -> list[Mapping[str, Any]]:

@@ -265,8 +265,9 @@ def _zero_at(kind: Kind, pointer: str) -> Any:
         part, way = (Kind.TEST if way[0] == "test" else Kind.MESH), way[1:]
     table: Descriptor | None = table_of(part)
     while table is not None and way:
-        one = fields_of(table).get(way.pop(0))
-        if one is None:
+        name = way.pop(0)
+        one = fields_of(table).get(name)
+        if one is None or one.name != name:  # camelCase names are known too, and are no place in a neutral document
             return None
         if not way:
             return None if one.message_type is not None or one.is_repeated else zero_of(one)

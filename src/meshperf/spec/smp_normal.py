@@ -165,6 +165,8 @@ class Normaliser:
             return value if known is None else known.name
         names = enum.values_by_name
         if isinstance(value, str):
+            if not self._is_text(value, pointer):  # protobuf cannot look such a name up
+                return _NOTHING
             for name in (value, enum_prefix(enum) + value, MESH_ALIASES.get(value, "")):
                 if name in names:
                     self.names += 1
