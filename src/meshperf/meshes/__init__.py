@@ -2,9 +2,13 @@
 
 from meshperf.meshes.base import (
     APP_PORT,
+    ENDPOINT_PROBE,
+    ROUTE_PROBE,
     AppAddress,
     AppNeeds,
     ArmDeployment,
+    ControlledMesh,
+    ControlledProxies,
     Detection,
     Mesh,
     Preparation,
@@ -14,9 +18,13 @@ from meshperf.meshes.registry import mesh_names, open_mesh
 
 __all__ = [
     "APP_PORT",
+    "ENDPOINT_PROBE",
+    "ROUTE_PROBE",
     "AppAddress",
     "AppNeeds",
     "ArmDeployment",
+    "ControlledMesh",
+    "ControlledProxies",
     "Detection",
     "Mesh",
     "Preparation",

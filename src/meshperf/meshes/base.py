@@ -16,7 +16,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from meshperf.environments.site import Process, Site
 from meshperf.load.plan import Target
@@ -24,7 +24,21 @@ from meshperf.spec.experiment import Arm
 from meshperf.spec.graph import Graph
 from meshperf.spec.records import Claim, Facts
 
-__all__ = ["APP_PORT", "AppAddress", "AppNeeds", "ArmDeployment", "Detection", "Mesh", "Preparation", "TlsFiles", "pod"]
+__all__ = [
+    "APP_PORT",
+    "ENDPOINT_PROBE",
+    "ROUTE_PROBE",
+    "AppAddress",
+    "AppNeeds",
+    "ArmDeployment",
+    "ControlledMesh",
+    "ControlledProxies",
+    "Detection",
+    "Mesh",
+    "Preparation",
+    "TlsFiles",
+    "pod",
+]
 
 APP_PORT = 8080
 """Where every service listens; the next higher port answers questions about it."""
@@ -122,6 +136,45 @@ class ArmDeployment:
     """Try every claim by real connections; the argument is `begin` or `end`. Never raises for a claim that fails."""
     observed_facts: Callable[[], Facts]
     """Facts seen at work (cipher on the wire, identity at the workload), read after load has run."""
+
+
+ROUTE_PROBE, ENDPOINT_PROBE = "route.probe.meshperf", "endpoint.probe.meshperf"
+"""Hosts that are asked through a proxy: one answered by its route, the other sent to one of two endpoints."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ControlledProxies:
+    """A control plane with a number of proxies, and how its configuration is changed."""
+
+    planes: Sequence[Process]
+    """Processes of the control plane."""
+    proxies: Sequence[str]
+    """Where each proxy is asked, as `Site.reach` writes it, by requests for the probe hosts."""
+    facts: Facts
+    route: Callable[[str], None]
+    """From now on `ROUTE_PROBE` shall be answered with status 200 and this text. Returns when it was handed in."""
+    endpoint: Callable[[int], None] | None
+    """From now on `ENDPOINT_PROBE` shall be sent to this one (0 or 1) of the endpoints; None: it has no such change."""
+    configure: Callable[[int], None]
+    """So many further services, with one endpoint each, shall be known to every proxy."""
+
+
+@runtime_checkable
+class ControlledMesh(Protocol):
+    """A mesh whose control plane can be studied without an application. An adapter may be one beside being a `Mesh`."""
+
+    def deploy_proxies(
+        self, site: Site, arm: Arm, resident: str, *, proxies: int, endpoints: tuple[str, str]
+    ) -> ControlledProxies:
+        """Start the control plane and so many proxies.
+
+        Args:
+            endpoints: two HTTP services (`ip:port`) for `ENDPOINT_PROBE`, the first to begin with.
+
+        Raises:
+            PrerequisiteError: a binary is missing. DeploymentError: a process did not become ready.
+        """
+        ...
 
 
 class Mesh(Protocol):

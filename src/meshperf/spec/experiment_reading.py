@@ -29,7 +29,7 @@ from meshperf.spec.load_files import DEFAULT_MESSAGE, message_of, read_trace
 from meshperf.spec.objectives import parse_objective
 from meshperf.spec.problems import problems_of
 
-__all__ = ["experiment_from_document"]
+__all__ = ["arm_of", "experiment_from_document"]
 
 
 def experiment_from_document(document: Document, *, files_beside: bool = True) -> Experiment:
@@ -75,7 +75,7 @@ def _experiment(
         slice_s=model.slice,
         rounds=model.rounds,
         seed=model.seed,
-        arms={name: _arm(name, arm, folder, cells.get(name, "")) for name, arm in model.arms.items()},
+        arms={name: arm_of(name, arm, folder, cells.get(name, "")) for name, arm in model.arms.items()},
         aa=tuple(model.aa),
         objectives=tuple(parse_objective(text) for text in model.objectives),
         margins={**DEFAULT_MARGINS, **model.margins},
@@ -160,7 +160,9 @@ def _grpc(model: LoadPointModel, folder: Path) -> GrpcRequest | None:
     )
 
 
-def _arm(name: str, model: ArmModel, folder: Path, cell: str) -> Arm:
+def arm_of(name: str, model: ArmModel, folder: Path, cell: str = "") -> Arm:
+    """An arm's record; paths are taken from `folder`."""
+
     def beside(text: str | None) -> Path | None:
         return None if text is None else folder / text
 
