@@ -72,12 +72,26 @@ def test_a_server_that_speaks_something_else_is_not_ready() -> None:
     assert missing is not None and "no answer" in missing
 
 
-@pytest.mark.parametrize("address", ["192.0.2.1:80", "127.0.0.1", "10.1.2.3:15021"])
-def test_probes_go_to_loopback_only(address: str) -> None:
-    with pytest.raises(ValueError, match="loopback"):
+@pytest.mark.parametrize(
+    ("address", "why"),
+    [
+        ("192.0.2.1:80", "loopback or into a pod"),
+        ("10.1.2.3:15021", "loopback or into a pod"),
+        ("127.0.0.1", "no address of the form"),
+    ],
+)
+def test_probes_go_to_loopback_or_into_a_pod_only(address: str, why: str) -> None:
+    with pytest.raises(ValueError, match=why):
         tcp_ready(address)
-    with pytest.raises(ValueError, match="loopback"):
+    with pytest.raises(ValueError, match=why):
         http_ready(address, "/")
+
+
+def test_a_probe_into_a_pod_that_is_gone_says_so() -> None:
+    missing = tcp_ready("10.64.0.1:80@mp-000000-1")()
+    assert missing is not None and "namespace mp-000000-1 is gone" in missing
+    missing = http_ready("10.64.0.1:80@mp-000000-1", "/")()
+    assert missing is not None and "namespace mp-000000-1 is gone" in missing
 
 
 def test_a_file_probe_waits_for_content_and_all_ready_names_the_first_that_is_missing(tmp_path: Path) -> None:

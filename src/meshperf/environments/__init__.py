@@ -1,4 +1,4 @@
-"""Where an experiment runs: local processes now, with facts about the host."""
+"""Where an experiment runs: processes on loopback or in pods, with facts about the host."""
 
 from meshperf.environments.host_facts import HostReader
 from meshperf.environments.local import LocalSite

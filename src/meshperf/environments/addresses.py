@@ -13,6 +13,7 @@ import random
 import socket
 from pathlib import Path
 
+from meshperf.environments.reaching import inside
 from meshperf.errors import DeploymentError
 
 __all__ = ["LoopbackBlock", "is_taken"]
@@ -22,8 +23,12 @@ TRIES = 64
 HOSTS = 254
 
 
-def is_taken(address: str, port: int) -> bool:
-    """Whether a listener holds the port, found out by trying to bind it."""
+def is_taken(address: str, port: int, namespace: str | None = None) -> bool:
+    """Whether a listener holds the port, found out by trying to bind it, in a network namespace where one is named."""
+    return inside(namespace, lambda: _refuses(address, port))
+
+
+def _refuses(address: str, port: int) -> bool:
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
         # Without this, connections in TIME_WAIT look like a listener.
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

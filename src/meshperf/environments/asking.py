@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import http.client
 import json
-import socket
 import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from meshperf.environments.reaching import connect, parse
 
 __all__ = ["Reply", "ask", "mutual_tls"]
 
@@ -63,24 +64,23 @@ def ask(
     source_address: str | None = None,
     timeout_s: float = TIMEOUT_S,
 ) -> Reply:
-    """One GET to `ip:port`.
+    """One GET to `ip:port`, or to `ip:port@namespace` from inside a pod.
 
     Args:
+        address: as `Site.reach` writes it.
         source_address: local IP address to call from.
         timeout_s: for connecting, and for every wait after it [s].
     """
-    named, _, port = address.rpartition(":")
-    host = named.strip("[]")
-    connection = http.client.HTTPConnection(host, int(port), timeout=timeout_s)
+    place = parse(address)
+    connection = http.client.HTTPConnection(place.ip, place.port, timeout=timeout_s)
     try:
-        plain = socket.create_connection(
-            (host, int(port)), timeout=timeout_s, source_address=(source_address, 0) if source_address else None
-        )
+        plain = connect(address, timeout_s=timeout_s, source=source_address)
     except OSError as failure:
         return Reply(failure=_short(failure), reached=False)
     try:
         connection.sock = plain if tls is None else tls.wrap_socket(plain, server_hostname="server")
-        own = {"host": "probe.meshperf", "connection": "close"}
+        # What is dialled, as for any address without a name: a mesh that routes by host knows its virtual addresses.
+        own = {"host": f"{place.ip}:{place.port}", "connection": "close"}
         connection.request("GET", path, headers={**own, **(headers or {})})
         reply = connection.getresponse()
         return Reply(status=reply.status, body=reply.read())

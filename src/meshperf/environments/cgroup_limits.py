@@ -14,7 +14,7 @@ from pathlib import PurePosixPath
 from meshperf.environments.host_files import HostFiles, Unavailable, observe
 from meshperf.spec.records import Fact
 
-__all__ = ["UNLIMITED", "cgroup_facts"]
+__all__ = ["UNLIMITED", "cgroup_facts", "levels"]
 
 UNLIMITED = "unlimited"
 _V1_NO_LIMIT = 1 << 62
@@ -72,7 +72,7 @@ def _version(files: HostFiles) -> str:
             raise Unavailable("no control group is mounted")
 
 
-def _levels(files: HostFiles, controller: str) -> Iterator[tuple[str, str]]:
+def levels(files: HostFiles, controller: str) -> Iterator[tuple[str, str]]:
     """Kind and folder of our group in the hierarchy that has the controller, and of every group above it."""
     groups = [line.split(":", 2) for line in files.text("/proc/self/cgroup").splitlines()]
     mounts = _mounts(files)
@@ -98,7 +98,7 @@ def _levels(files: HostFiles, controller: str) -> Iterator[tuple[str, str]]:
 
 def _cpu_limit(files: HostFiles) -> float | str:
     limits: list[float] = []
-    for kind, folder in _levels(files, "cpu"):
+    for kind, folder in levels(files, "cpu"):
         if kind == "cgroup2":
             quota, period = _optional(files, f"{folder}/cpu.max", "max 100000").split()
         else:
@@ -111,7 +111,7 @@ def _cpu_limit(files: HostFiles) -> float | str:
 
 def _memory_limit(files: HostFiles) -> int | str:
     limits: list[int] = []
-    for kind, folder in _levels(files, "memory"):
+    for kind, folder in levels(files, "memory"):
         name = "memory.max" if kind == "cgroup2" else "memory.limit_in_bytes"
         text = _optional(files, f"{folder}/{name}", "max")
         if text != "max" and int(text) < _V1_NO_LIMIT:
@@ -121,7 +121,7 @@ def _memory_limit(files: HostFiles) -> int | str:
 
 def _cpuset(files: HostFiles) -> str:
     """The effective set of our own group, or of the nearest above that says one: it already contains those above."""
-    for kind, folder in _levels(files, "cpuset"):
+    for kind, folder in levels(files, "cpuset"):
         name = "cpuset.cpus.effective" if kind == "cgroup2" else "cpuset.effective_cpus"
         text = _optional(files, f"{folder}/{name}", "")
         if not text and kind == "cgroup":

@@ -1,8 +1,8 @@
-"""The local environment: processes on this machine, every host a loopback address, nothing left behind.
+"""The local environment: processes on this machine, every host a loopback address or a pod, nothing left behind.
 
-Everything is started through the supervisor (`supervisor.py`), so it ends with meshperf, however meshperf ends. What a
-site started, and where its scratch folder is, stands in a state file for as long as it lives; `site_state.sweep` reads
-what a killed meshperf could not remove itself.
+Where hosts live is a strategy (`network.py`); the site itself is processes, logs and clean-up. Everything is started
+through the supervisor (`supervisor.py`), so it ends with meshperf, however meshperf ends. What a site made stands in a
+state file for as long as it lives; `site_state.sweep` reads there what a killed meshperf could not remove itself.
 """
 
 from __future__ import annotations
@@ -10,8 +10,8 @@ from __future__ import annotations
 import atexit
 import os
 import re
+import shlex
 import shutil
-import signal
 import time
 import uuid
 from collections.abc import Mapping, Sequence
@@ -20,51 +20,72 @@ from tempfile import gettempdir
 from types import TracebackType
 
 from meshperf.environments import host_facts, processes
-from meshperf.environments.addresses import LoopbackBlock, is_taken
+from meshperf.environments.addresses import is_taken
 from meshperf.environments.cpus import assign
-from meshperf.environments.site import CpuPlan, Process, ProcessSpec
+from meshperf.environments.namespaces import NamespaceNetwork, inhabitants
+from meshperf.environments.namespaces.network import program
+from meshperf.environments.network import LoopbackNetwork, Network
+from meshperf.environments.pod_limits import PodLimits, members
+from meshperf.environments.process_failures import WHO_LISTENS, how_ended, last_lines, not_ready
+from meshperf.environments.reaching import parse
+from meshperf.environments.scratch import make_folder
+from meshperf.environments.site import CpuPlan, LimitPressure, Process, ProcessSpec
 from meshperf.environments.site_state import SCRATCH_PREFIX, SiteState
 from meshperf.environments.supervision import Child, SpawnFailed, Supervision
 from meshperf.errors import CaptureError, DeploymentError, StorageError
+from meshperf.spec.experiment import Limits
 from meshperf.spec.records import Fact, Facts
 
 __all__ = ["LocalSite"]
 
 GRACE_S = 1.0
-LOG_LINES = 20
+IP_WITHIN_S = 10.0
 FIRST_POLL_S, SLOWEST_POLL_S = 0.005, 0.05
-_ADDRESS_IN_USE = re.compile(r"address (is )?already in use|EADDRINUSE|os error 98|cannot bind", re.I)
-_WHO_LISTENS = "another process listens there; `ss -ltnp` shows which one"
 
 
 class LocalSite:
     """A `Site` of processes on this machine. A context manager; open it with `LocalSite.open`."""
 
-    kind = "local"
-
-    def __init__(self, *, state: Path, work_dir: Path, plan: CpuPlan, block: LoopbackBlock, experiment_id: str) -> None:
+    def __init__(
+        self, *, state: Path, work_dir: Path, plan: CpuPlan, token: str, experiment_id: str, ip: str | None
+    ) -> None:
         self.cpus = plan
         self.work_dir = work_dir
         self._state_file = state
-        self._block = block
+        self._ip = ip
+        self._network: Network = LoopbackNetwork()
+        if ip is not None:
+            self._network = NamespaceNetwork(token=token[:6], run_ip=self._run_ip, note=self._note)
+        self.kind = self._network.kind
+        self._limits = PodLimits(token, note=self._note)
         self._experiment_id = experiment_id
         self._owner = os.getpid()
         self._supervision: Supervision | None = None
         self._all: dict[str, tuple[int, int]] = {}
         self._running: dict[tuple[int, int], Process] = {}
+        self._commands = 0
         self._closed = False
 
     @classmethod
-    def open(cls, experiment_id: str, cpus: Mapping[str, tuple[int, ...]] | None, state_dir: Path) -> LocalSite:
+    def open(
+        cls,
+        experiment_id: str,
+        cpus: Mapping[str, tuple[int, ...]] | None,
+        state_dir: Path,
+        *,
+        environment: str = "local",
+    ) -> LocalSite:
         """Open a site: choose cores and addresses, make its scratch folder, start its supervisor.
 
         Args:
             experiment_id: for people and for the state file.
             cpus: the experiment's own assignment of cores, see `cpus.assign` of this package.
             state_dir: where the state file goes; made if need be.
+            environment: `local` (hosts are loopback addresses) or `netns` (hosts are network namespaces).
 
         Raises:
             UsageError: the cores asked for cannot be had. DeploymentError: MP5103, no loopback block.
+            PrerequisiteError: MP3010, no namespaces can be made here.
             StorageError: the state file or the scratch folder cannot be written.
         """
         plan = assign(sorted(os.sched_getaffinity(0)), cpus, siblings=host_facts.sibling_threads())
@@ -75,12 +96,13 @@ class LocalSite:
             state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
         except OSError as error:
             raise StorageError("MP5401", f"cannot make the folder {state_dir}: {error.strerror}") from error
-        block = LoopbackBlock.reserve()
+        ip = program() if environment == "netns" else None
         site = cls(
             state=state_dir / f"site-{token}.json",
             work_dir=work_dir,
             plan=plan,
-            block=block,
+            token=token,
+            ip=ip,
             experiment_id=experiment_id,
         )
         atexit.register(site.close)
@@ -101,6 +123,13 @@ class LocalSite:
             code = "MP5402" if error.errno == 28 else "MP5401"
             raise StorageError(code, f"cannot set up the folder {self.work_dir}: {error.strerror}") from error
         self._note()
+        self._network.open()
+
+    def _run_ip(self, namespace: str, commands: Sequence[str]) -> None:
+        assert self._ip is not None
+        batch = self.folder("network") / "batch"
+        batch.write_text("".join(f"{line}\n" for line in commands))
+        self._run([self._ip, "-batch", str(batch)], namespace, IP_WITHIN_S)
 
     def __enter__(self) -> LocalSite:
         return self
@@ -111,16 +140,76 @@ class LocalSite:
         self.close()
 
     def address(self, host: str) -> str:
-        """The loopback address of a host, one of its own for each name; the same name gives the same address."""
-        return self._block.address(host)
+        """The address of a host, one of its own for each name; the same name gives the same address."""
+        return self._network.address(host)
 
     def namespace(self, host: str) -> str | None:
-        """None: hosts are addresses of this machine's own network."""
-        return None
+        """Path of the host's network namespace; None where hosts are loopback addresses."""
+        return self._network.namespace(host)
 
     def reach(self, host: str, port: int, *, at: str | None = None) -> str:
-        """`ip:port`; whose connection it is makes no difference here."""
-        return f"{at or self.address(host)}:{port}"
+        """`ip:port`, in namespaces `ip:port@namespace`: see `reaching`."""
+        return self._network.reach(host, port, at=at)
+
+    def folder(self, name: str, user: tuple[int, int] | None = None) -> Path:
+        """A folder below the scratch folder, made when it is not there; with `user`, one that they may write to.
+
+        A process that is started as another user reads the scratch folder as it is (see `ProcessSpec.user`).
+
+        Raises:
+            StorageError: it cannot be made. ValueError: the name leads out of the scratch folder.
+        """
+        return make_folder(self.work_dir, name, user)
+
+    def limit(self, host: str, limits: Limits) -> None:
+        """Limit all processes of a host together; said before the first of them is started.
+
+        Raises:
+            PrerequisiteError: MP3011, control groups cannot be used here. ValueError: it has other limits already.
+        """
+        self._limits.set(host, limits)
+
+    def limit_pressure(self, host: str) -> LimitPressure:
+        """How often the limits of a host took hold: throttled periods, kills for want of memory.
+
+        Raises:
+            KeyError: the host has no limits.
+        """
+        return self._limits.pressure(host)
+
+    def run(self, argv: Sequence[str], *, host: str | None = None, deadline_s: float = 30.0) -> str:
+        """Run a command to its end in a host's network, below the supervisor; returns its standard output.
+
+        Raises:
+            DeploymentError: MP5102, it could not be started, failed or did not end in time.
+        """
+        return self._run(argv, None if host is None else self.namespace(host), deadline_s)
+
+    def _run(self, argv: Sequence[str], namespace: str | None, deadline_s: float) -> str:
+        supervision = self._open_supervision()
+        self._commands += 1
+        stem = f"command-{self._commands}-{Path(argv[0]).name}"
+        output, log = (self.work_dir / "logs" / f"{stem}.{end}" for end in ("out", "err"))
+        named = shlex.join(argv)[:200]
+        try:
+            ended = supervision.run(
+                argv,
+                env=_base_environment(),
+                output=output,
+                log=log,
+                cwd=self.work_dir,
+                namespace=namespace,
+                deadline_s=deadline_s,
+            )
+        except SpawnFailed as error:
+            raise DeploymentError("MP5102", f"`{named}` could not be started: {error}", log=last_lines(log)) from error
+        if ended.late or ended.status != 0:
+            why = f"did not end within {deadline_s:g} s" if ended.late else f"failed ({how_ended(ended.status)})"
+            raise DeploymentError("MP5102", f"`{named}` {why}", log=last_lines(log) or last_lines(output))
+        printed = output.read_text(errors="replace")
+        output.unlink()
+        log.unlink()
+        return printed
 
     def start(self, spec: ProcessSpec) -> Process:
         """Start a process and wait until it is ready. Its working folder is the site's scratch folder.
@@ -129,8 +218,12 @@ class LocalSite:
             DeploymentError: not ready at the deadline (MP5101), ended before (MP5102) or address taken (MP5103).
         """
         supervision = self._open_supervision()
-        if taken := _taken(spec):
-            raise DeploymentError("MP5103", f"{spec.name} needs {', '.join(taken)}, which is taken", hint=_WHO_LISTENS)
+        namespace = None if spec.host is None else self.namespace(spec.host)
+        if taken := _taken(spec, namespace):
+            raise DeploymentError("MP5103", f"{spec.name} needs {', '.join(taken)}, which is taken", hint=WHO_LISTENS)
+        pod = spec.host or spec.name
+        if spec.limits is not None:
+            self.limit(pod, spec.limits)
         allowed = spec.cpus if spec.cpus is not None else self.cpus.cpus_for(spec.role)
         log = self._log_for(spec.name)
         try:
@@ -141,9 +234,13 @@ class LocalSite:
                 cpus=allowed,
                 log=log,
                 cwd=self.work_dir,
+                namespace=namespace,
+                user=spec.user,
+                groups=self._limits.entrances(pod),
             )
         except SpawnFailed as error:
-            raise DeploymentError("MP5102", f"{spec.name} could not be started: {error}") from error
+            what = f"{spec.name} could not be started: {error}"
+            raise DeploymentError("MP5102", what, log=last_lines(log)) from error
         process = Process(
             name=spec.name, role=spec.role, pid=child.pid, start_ticks=child.start_ticks, log=log, cpus=tuple(allowed)
         )
@@ -162,7 +259,9 @@ class LocalSite:
             ended = _status(supervision, process)
             if ended is not None:
                 del self._running[process.pid, process.start_ticks]
-                raise self._not_ready("MP5102", f"{spec.name} ended before it was ready ({_how(ended)})", spec, process)
+                raise self._not_ready(
+                    "MP5102", f"{spec.name} ended before it was ready ({how_ended(ended)})", spec, process
+                )
             if missing is None:
                 return
             if time.monotonic() >= deadline:
@@ -174,13 +273,8 @@ class LocalSite:
             pause = min(pause * 1.5, SLOWEST_POLL_S)
 
     def _not_ready(self, code: str, what: str, spec: ProcessSpec, process: Process) -> DeploymentError:
-        """The error for a process that is gone by now, so whoever holds one of its addresses is somebody else."""
-        log = last_lines(process.log)
-        taken = _taken(spec)
-        if taken or _ADDRESS_IN_USE.search("\n".join(log)):
-            where = f"address {', '.join(taken)} is taken" if taken else "an address is taken"
-            return DeploymentError("MP5103", f"{what}: {where}", log=log, hint=_WHO_LISTENS)
-        return DeploymentError(code, what, log=log, hint="its last lines say why" if log else "it wrote nothing")
+        namespace = None if spec.host is None else self.namespace(spec.host)
+        return not_ready(code, what, log=last_lines(process.log), taken=_taken(spec, namespace))
 
     def stop(self, process: Process) -> None:
         """End one process and everything below it (TERM, then KILL after a second); wait until they are gone."""
@@ -195,7 +289,7 @@ class LocalSite:
             if status is not None:
                 raise DeploymentError(
                     "MP5104",
-                    f"{process.name} ended during the measurement ({_how(status)})",
+                    f"{process.name} ended during the measurement ({how_ended(status)})",
                     log=last_lines(process.log),
                 )
 
@@ -206,7 +300,12 @@ class LocalSite:
             for role, cores in self.cpus.by_role.items()
         }
         shared = Fact(value=self.cpus.generator_shared, source="CPU plan", observed=False)
-        return {**host_facts.HostReader().facts(), **plan, "host.cpus.generator_shared": shared}
+        return {
+            **host_facts.HostReader().facts(),
+            **self._network.facts(),
+            **plan,
+            "host.cpus.generator_shared": shared,
+        }
 
     def close(self) -> None:
         """End everything, remove the scratch folder and the state file. Idempotent.
@@ -219,8 +318,8 @@ class LocalSite:
         stuck: set[processes.Identity] = set()
         if self._supervision is not None:
             stuck = self._end_processes(self._supervision)
-        self._block.release()
         if not stuck:
+            self._remove_pods()
             shutil.rmtree(self.work_dir, ignore_errors=True)
             self._state_file.unlink(missing_ok=True)
         # Only now: a second Ctrl-C in the middle of this leaves the rest to the exit handler.
@@ -228,6 +327,14 @@ class LocalSite:
         atexit.unregister(self.close)
         if stuck:
             raise CaptureError("MP5202", f"processes that could not be ended: {sorted(pid for pid, _ in stuck)}")
+
+    def _remove_pods(self) -> None:
+        try:
+            self._network.close()
+            self._limits.close()
+        except OSError as error:
+            # The state file stays, and with it the chance of the next sweep.
+            raise CaptureError("MP5202", f"a pod of the site could not be removed: {error}") from error
 
     def _end_processes(self, supervision: Supervision) -> set[processes.Identity]:
         try:
@@ -240,6 +347,7 @@ class LocalSite:
             supervision.close(within_s=2.0)
         left = processes.with_descendants(self._all.values())
         left |= processes.orphans_of((pid for pid, _ in self._all.values()), self.work_dir)
+        left |= inhabitants(self._network.made().values()) | members(self._limits.groups)
         return processes.kill_and_wait(left)
 
     def _open_supervision(self) -> Supervision:
@@ -263,6 +371,8 @@ class LocalSite:
             supervisor=supervisor,
             processes=self._all,
             scratch=str(self.work_dir),
+            namespaces=self._network.made(),
+            groups=self._limits.groups,
         ).write(self._state_file)
 
 
@@ -271,27 +381,13 @@ def _base_environment() -> dict[str, str]:
     return {"PATH": os.environ.get("PATH", os.defpath), "LANG": "C.UTF-8"}
 
 
-def _taken(spec: ProcessSpec) -> tuple[str, ...]:
+def _taken(spec: ProcessSpec, namespace: str | None) -> tuple[str, ...]:
     """Which of the addresses the process is to listen on somebody holds already."""
-    parts = ((address, *address.rsplit(":", 1)) for address in spec.listens)
-    return tuple(address for address, host, port in parts if is_taken(host, int(port)))
+    inside = None if namespace is None else Path(namespace).name
+    places = ((address, parse(address)) for address in spec.listens)
+    return tuple(address for address, place in places if is_taken(place.ip, place.port, place.namespace or inside))
 
 
 def _status(supervision: Supervision, process: Process) -> int | None:
     found: Sequence[Child] = [child for child in supervision.children() if child.pid == process.pid]
     return found[0].status
-
-
-def _how(status: int) -> str:
-    return f"exit code {status}" if status >= 0 else f"killed by {signal.Signals(-status).name}"
-
-
-def last_lines(log: Path) -> tuple[str, ...]:
-    """The last lines of a log, at most 20 of at most 500 characters; a missing log has none."""
-    try:
-        with log.open("rb") as file:
-            file.seek(max(0, file.seek(0, os.SEEK_END) - (1 << 15)))
-            text = file.read().decode(errors="replace")
-    except OSError:
-        return ()
-    return tuple(line[:500] for line in text.splitlines()[-LOG_LINES:])

@@ -1,16 +1,15 @@
 """Ways to find out that a process is ready, for `ProcessSpec.ready`.
 
 A probe is asked again and again until its deadline, so one try is short, and it says what is still missing: those words
-are all a person gets to see when the deadline passes. Probes go to loopback only.
+are all a person gets to see when the deadline passes. Probes go to loopback, or into a pod, which no packet leaves.
 """
 
 from __future__ import annotations
 
-import ipaddress
-import socket
 from pathlib import Path
 
 from meshperf.environments.asking import ask
+from meshperf.environments.reaching import connect, parse
 from meshperf.environments.site import Readiness
 
 __all__ = ["all_ready", "file_ready", "http_ready", "tcp_ready"]
@@ -20,16 +19,16 @@ TRY_S = 0.5
 
 
 def tcp_ready(address: str) -> Readiness:
-    """Ready when `ip:port` accepts a connection.
+    """Ready when the address (`ip:port`, `ip:port@namespace`) accepts a connection.
 
     Raises:
-        ValueError: not a loopback address with a port.
+        ValueError: neither a loopback address nor one in a pod.
     """
-    host, port = _loopback(address)
+    _require_own(address)
 
     def probe() -> str | None:
         try:
-            with socket.create_connection((host, port), timeout=TRY_S):
+            with connect(address, timeout_s=TRY_S):
                 return None
         except OSError as error:
             return f"no connection to {address}: {error}"
@@ -38,12 +37,12 @@ def tcp_ready(address: str) -> Readiness:
 
 
 def http_ready(address: str, path: str, expect: int = 200) -> Readiness:
-    """Ready when `GET path` on `ip:port` answers with status `expect` over plain HTTP.
+    """Ready when `GET path` on the address answers with status `expect` over plain HTTP.
 
     Raises:
-        ValueError: not a loopback address with a port.
+        ValueError: neither a loopback address nor one in a pod.
     """
-    _loopback(address)
+    _require_own(address)
 
     def probe() -> str | None:
         reply = ask(address, path, timeout_s=TRY_S)
@@ -75,8 +74,7 @@ def all_ready(*probes: Readiness) -> Readiness:
     return probe
 
 
-def _loopback(address: str) -> tuple[str, int]:
-    host, _, port = address.rpartition(":")
-    if not port.isdigit() or not ipaddress.ip_address(host.strip("[]")).is_loopback:
-        raise ValueError(f"a readiness probe goes to a loopback address with a port, not to {address!r}")
-    return host.strip("[]"), int(port)
+def _require_own(address: str) -> None:
+    place = parse(address)
+    if place.namespace is None and not place.is_loopback:
+        raise ValueError(f"a readiness probe goes to loopback or into a pod, not to {address!r}")

@@ -11,9 +11,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
+from meshperf.spec.experiment import Limits
 from meshperf.spec.records import Facts
 
-__all__ = ["CpuPlan", "Process", "ProcessSpec", "Site", "folder_name"]
+__all__ = ["CpuPlan", "LimitPressure", "Process", "ProcessSpec", "Site", "folder_name"]
 
 Readiness = Callable[[], str | None]
 """Returns None when ready, else what is still missing (shown when the deadline passes)."""
@@ -32,12 +33,17 @@ class ProcessSpec:
     host: str | None = None
     """The host of the experiment in whose network it runs; None: this machine's own (loopback sites know no other)."""
     user: tuple[int, int] | None = None
-    """Numeric user and group to run as, where redirection rules tell a proxy by its user; None: as meshperf runs."""
+    """Numeric user and group to run as, where redirection rules tell a proxy by its user; None: as meshperf runs.
+    It may read whatever root may, programs and the scratch folder; what it writes needs a folder of its own, made by
+    `Site.folder`."""
     deadline_s: float = 10.0
     cpus: tuple[int, ...] | None = None
     """None: as the site's CPU plan says for the role."""
     listens: Sequence[str] = ()
-    """Addresses `ip:port` that the process will bind, as far as known; tried before it is started (MP5103)."""
+    """Addresses `ip:port` that the process will bind, as far as known; tried before it is started (MP5103). They are
+    in the network of `host`; what `Site.reach` writes is understood too."""
+    limits: Limits | None = None
+    """What all processes of the same host together may use; every process of a host says the same. None: no limit."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,6 +71,17 @@ class CpuPlan:
 
     def cpus_for(self, role: str) -> tuple[int, ...]:
         return self.by_role.get(role, self.by_role["app"])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LimitPressure:
+    """How often the limits of one host took hold since it was limited; 0 where that resource has no limit."""
+
+    periods: int = 0
+    """Of 100 ms in which the host wanted CPU time."""
+    throttled_periods: int = 0
+    throttled_s: float = 0.0
+    oom_kills: int = 0
 
 
 def folder_name(resident: str) -> str:
@@ -106,6 +123,26 @@ class Site(Protocol):
 
         Raises:
             DeploymentError: it failed or did not end in time (MP5102), with its last lines.
+        """
+        ...
+
+    def folder(self, name: str, user: tuple[int, int] | None = None) -> Path:
+        """A folder below the scratch folder, mode 0700, made when it is not there; with `user`, theirs to write to."""
+        ...
+
+    def limit(self, host: str, limits: Limits) -> None:
+        """Limit all processes of a host together; said before the first of them is started.
+
+        Raises:
+            PrerequisiteError: control groups cannot be used here (MP3011).
+        """
+        ...
+
+    def limit_pressure(self, host: str) -> LimitPressure:
+        """How often the limits of a host took hold so far.
+
+        Raises:
+            KeyError: the host has no limits.
         """
         ...
 

@@ -1,7 +1,8 @@
 """The file that says which processes and which scratch folder a site has, and the sweep that reads it later.
 
 What it decides: at the next start of meshperf, whatever a dead meshperf left behind is ended and removed. A process is
-ended only when pid, start time, boot and pid namespace are those recorded; a folder is removed only when it is ours and
+ended only when pid, start time, boot and pid namespace are those recorded, or when it is inside a namespace or control
+group of the site. A folder, network namespace or control group is removed only when a state file speaks of it and it
 carries the name that only a site gives. A file of a meshperf that still lives is left alone.
 """
 
@@ -13,10 +14,12 @@ import os
 import shutil
 import time
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from meshperf.environments.namespaces.removal import inhabitants, remove
+from meshperf.environments.pod_limits import members, remove_groups
 from meshperf.environments.processes import boot_and_namespace, kill_and_wait, orphans_of, runs, with_descendants
 from meshperf.errors import StorageError
 
@@ -36,6 +39,10 @@ class SiteState:
     supervisor: tuple[int, int] | None
     processes: Mapping[str, tuple[int, int]]
     scratch: str
+    namespaces: Mapping[str, str] = field(default_factory=dict)
+    """Names of network namespaces by host."""
+    groups: tuple[str, ...] = ()
+    """Folders of control groups, those of the site and not those of its pods."""
 
     def write(self, path: Path) -> None:
         """Write in one step, so that a reader finds the old or the new state.
@@ -64,6 +71,9 @@ class SiteState:
                 supervisor=None if supervisor is None else _identity(supervisor),
                 processes={str(name): _identity(value) for name, value in given["processes"].items()},
                 scratch=str(given["scratch"]),
+                # Files of versions that knew no pods have neither.
+                namespaces={str(host): str(name) for host, name in given.get("namespaces", {}).items()},
+                groups=tuple(str(folder) for folder in given.get("groups", ())),
             )
         except (OSError, ValueError, KeyError, TypeError, AttributeError):
             return None
@@ -98,6 +108,11 @@ def sweep(state_dir: Path) -> tuple[str, ...]:
             if stuck:
                 done.append(f"could not end {len(stuck)} processes of {state.experiment_id}")
                 continue
+            try:
+                _remove_pods(state, done)
+            except OSError as error:
+                done.append(f"could not remove the pods of {state.experiment_id}: {error}")
+                continue
         elif state.where.split()[0] == here.split()[0]:
             continue  # another pid namespace of this boot: its meshperf may well be alive
         if _remove_scratch(Path(state.scratch)):
@@ -114,9 +129,17 @@ def _end(state: SiteState, done: list[str]) -> set[tuple[int, int]]:
             time.sleep(0.02)
     roots = [*state.processes.values(), *([state.supervisor] if state.supervisor else [])]
     left = with_descendants(roots) | orphans_of((pid for pid, _ in state.processes.values()), Path(state.scratch))
+    left |= inhabitants(state.namespaces.values()) | members(state.groups)
     named = {identity: name for name, identity in state.processes.items()}
     done += [f"ended {named.get(item, 'a process below')} (pid {item[0]}) of {state.experiment_id}" for item in left]
     return kill_and_wait(left)
+
+
+def _remove_pods(state: SiteState, done: list[str]) -> None:
+    for name in remove(state.namespaces.values()):
+        done.append(f"removed the network namespace {name} of {state.experiment_id}")
+    for folder in remove_groups(state.groups):
+        done.append(f"removed the control group {folder} of {state.experiment_id}")
 
 
 def _remove_scratch(folder: Path) -> bool:

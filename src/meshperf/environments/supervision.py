@@ -21,7 +21,7 @@ from typing import Any
 
 from meshperf.errors import CaptureError
 
-__all__ = ["Child", "SpawnFailed", "Supervision"]
+__all__ = ["Child", "Ended", "SpawnFailed", "Supervision"]
 
 ANSWER_WITHIN_S = 5.0
 
@@ -38,6 +38,14 @@ class Child:
     pid: int
     start_ticks: int
     status: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ended:
+    """How a command that was run ended. `late`: it was killed at its deadline."""
+
+    status: int
+    late: bool
 
 
 class Supervision:
@@ -62,19 +70,75 @@ class Supervision:
         self._unread = b""
 
     def spawn(
-        self, *, name: str, argv: Sequence[str], env: Mapping[str, str], cpus: Sequence[int], log: Path, cwd: Path
+        self,
+        *,
+        name: str,
+        argv: Sequence[str],
+        env: Mapping[str, str],
+        cpus: Sequence[int],
+        log: Path,
+        cwd: Path,
+        namespace: str | None = None,
+        user: tuple[int, int] | None = None,
+        groups: Sequence[str] = (),
     ) -> Child:
         """Start a program.
+
+        Args:
+            namespace: path of the network namespace it runs in.
+            user: numeric user and group; the log becomes theirs.
+            groups: files (`cgroup.procs`) of the control groups it enters before it is executed.
 
         Raises:
             SpawnFailed: it cannot be executed. CaptureError: MP5202, the supervisor does not answer.
         """
         answer = self._ask(
-            "spawn", name=name, argv=list(argv), env=dict(env), cpus=list(cpus), log=str(log), cwd=str(cwd)
+            "spawn",
+            name=name,
+            argv=list(argv),
+            env=dict(env),
+            cpus=list(cpus),
+            log=str(log),
+            cwd=str(cwd),
+            namespace=namespace,
+            user=user,
+            groups=list(groups),
         )
         if "error" in answer:
             raise SpawnFailed(answer["error"])
         return Child(name=name, pid=answer["pid"], start_ticks=answer["start_ticks"])
+
+    def run(
+        self,
+        argv: Sequence[str],
+        *,
+        env: Mapping[str, str],
+        output: Path,
+        log: Path,
+        cwd: Path,
+        namespace: str | None,
+        deadline_s: float,
+    ) -> Ended:
+        """Run a command to its end; standard output goes to one file, standard error to the other.
+
+        Raises:
+            SpawnFailed: it cannot be executed. CaptureError: MP5202, the supervisor does not answer.
+        """
+        answer = self._ask(
+            "run",
+            within_s=deadline_s + ANSWER_WITHIN_S,
+            argv=list(argv),
+            env=dict(env),
+            cpus=[],
+            output=str(output),
+            log=str(log),
+            cwd=str(cwd),
+            namespace=namespace,
+            deadline_s=deadline_s,
+        )
+        if "error" in answer:
+            raise SpawnFailed(answer["error"])
+        return Ended(status=answer["status"], late=answer["late"])
 
     def stop(self, pids: Sequence[int], *, grace_s: float) -> None:
         """End processes and everything they started: TERM, after `grace_s` KILL; returns when they are gone."""

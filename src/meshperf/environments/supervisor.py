@@ -3,10 +3,13 @@
 Started as `python -I -S supervisor.py` in a session of its own; the standard library only. Newline JSON commands come
 in on standard input, one answer a command goes out on standard output, in any order, matched by `id`:
 
-    {"id": 1, "command": "spawn", "name": …, "argv": […], "env": {…}, "cpus": […], "log": "file", "cwd": "folder"}
+    {"id": 1, "command": "spawn", "name": …, "argv": […], "env": {…}, "cpus": […], "log": "file", "cwd": "folder",
+     "namespace": path or null, "user": [uid, gid] or null, "groups": [files of control groups to enter by]}
     {"id": 2, "command": "stop", "pids": […], "grace_s": 1.0}      answered when they and their trees are gone
     {"id": 3, "command": "list"}                                   every process ever started, with how it ended
     {"id": 4, "command": "ping"}
+    {"id": 5, "command": "run", …as for spawn…, "output": "file", "deadline_s": 30.0}
+                                   answered when it ended, with its status, or was killed at its deadline ("late")
 
 Why a program and not a thread: `kill -9` of meshperf runs no handler, but it closes the pipe. When the pipe ends, or
 meshperf does, everything below this process is killed. It is a child subreaper, so a grandchild whose parent died hangs
@@ -30,6 +33,10 @@ from typing import Any
 
 PR_SET_PDEATHSIG = 1
 PR_SET_CHILD_SUBREAPER = 36
+PR_SET_KEEPCAPS = 8
+PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE = 47, 2
+CAP_DAC_READ_SEARCH = 2
+CLONE_NEWNET = 0x40000000
 END_WITHIN_S = 1.5
 """How long the end of the pipe may take; the promise to the outside is 2 s."""
 STOP_POLL_MS = 10
@@ -37,15 +44,46 @@ STOP_POLL_MS = 10
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
-def prctl(option: int, argument: int) -> None:
-    """Call prctl(2) with one argument.
+def prctl(option: int, argument: int, second: int = 0) -> None:
+    """Call prctl(2) with one argument, or two.
 
     Raises:
         OSError: the kernel refused it.
     """
-    if _libc.prctl(option, ctypes.c_ulong(argument), 0, 0, 0) != 0:
+    if _libc.prctl(option, ctypes.c_ulong(argument), ctypes.c_ulong(second), 0, 0) != 0:
         number = ctypes.get_errno()
         raise OSError(number, os.strerror(number))
+
+
+def enter_network(descriptor: int) -> None:
+    """Move the calling thread into the network namespace that an open file stands for.
+
+    Raises:
+        OSError: the kernel refused it.
+    """
+    if _libc.setns(descriptor, CLONE_NEWNET) != 0:
+        number = ctypes.get_errno()
+        raise OSError(number, os.strerror(number))
+
+
+def become(uid: int, gid: int) -> None:
+    """Change to a user and group without further groups, and keep only the right to read past file modes.
+
+    Raises:
+        OSError: this process may not do so, or has not that right itself.
+    """
+    os.setgroups([])
+    os.setresgid(gid, gid, gid)
+    prctl(PR_SET_KEEPCAPS, 1)
+    os.setresuid(uid, uid, uid)
+    kept = 1 << CAP_DAC_READ_SEARCH
+    # Version 3 of the call: two sets of effective, permitted and inheritable rights, the second for numbers from 32 on.
+    header = (ctypes.c_uint32 * 2)(0x20080522, 0)
+    sets = (ctypes.c_uint32 * 6)(kept, kept, kept, 0, 0, 0)
+    if _libc.capset(header, sets) != 0:
+        number = ctypes.get_errno()
+        raise OSError(number, f"cannot keep the right to read as user {uid}: {os.strerror(number)}")
+    prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, CAP_DAC_READ_SEARCH)
 
 
 def stat_fields(pid: int) -> list[str] | None:
@@ -136,6 +174,70 @@ class Stopping:
         return time.monotonic() >= self.kill_at
 
 
+class Run:
+    """A command that is run to its end, or to its deadline."""
+
+    def __init__(self, request: Any, process: subprocess.Popen[bytes], deadline_s: float) -> None:
+        self.request = request
+        self.process = process
+        self.deadline = time.monotonic() + deadline_s
+        self.late = False
+
+    def kill_when_late(self) -> None:
+        """End the command and all below it once its time is up."""
+        if not self.late and time.monotonic() >= self.deadline:
+            self.late = True
+            for pid in below({self.process.pid}, {self.process.pid}):
+                send(pid, signal.SIGKILL)
+            send(self.process.pid, signal.SIGKILL, group=True)
+
+
+class Launch:
+    """What a new process does between fork and exec: the order of these steps is the point of this class.
+
+    Network and control groups come first, while the rights are there. The user comes before the parent-death signal,
+    because a change of user clears that signal. Another user keeps one right of root's, to read past file modes:
+    programs, certificates and configuration are often where only root may look, and the user is there to be told
+    apart by redirection rules, not to lock the program in.
+    """
+
+    def __init__(self, request: dict[str, Any], doors: contextlib.ExitStack) -> None:
+        """Open whatever it takes, so that a missing file is named here and not in the new process.
+
+        Raises:
+            OSError: a namespace or control group is not there.
+        """
+        self._parent = os.getpid()
+        self._cpus = request["cpus"]
+        self._user = request.get("user")
+        namespace = request.get("namespace")
+        self._namespace = None if namespace is None else _opened(namespace, os.O_RDONLY, doors)
+        self._groups = [_opened(path, os.O_WRONLY, doors) for path in request.get("groups", ())]
+
+    def __call__(self) -> None:
+        try:
+            if self._namespace is not None:
+                enter_network(self._namespace)
+            for group in self._groups:
+                os.write(group, b"0")
+            if self._cpus:
+                os.sched_setaffinity(0, self._cpus)
+            if self._user is not None:
+                become(*self._user)
+        except OSError as error:
+            os.write(2, f"before it was started: {error}\n".encode())  # 2 is the log by now
+            raise
+        prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+        if os.getppid() != self._parent:
+            os._exit(1)  # the supervisor died before the signal was armed
+
+
+def _opened(path: str, flags: int, doors: contextlib.ExitStack) -> int:
+    descriptor = os.open(path, flags | os.O_CLOEXEC)
+    doors.callback(os.close, descriptor)
+    return descriptor
+
+
 class Supervisor:
     """The table of processes and the loop that answers commands."""
 
@@ -143,6 +245,7 @@ class Supervisor:
         self.started: dict[int, dict[str, Any]] = {}
         self.running: dict[int, subprocess.Popen[bytes]] = {}
         self.stopping: list[Stopping] = []
+        self.runs: dict[int, Run] = {}
         self.ending = False
 
     def run(self) -> None:
@@ -166,12 +269,14 @@ class Supervisor:
         pending = b""
         try:
             while not self.ending:
-                ready = {fd for fd, _ in poll.poll(STOP_POLL_MS if self.stopping else None)}
+                ready = {fd for fd, _ in poll.poll(STOP_POLL_MS if self.stopping or self.runs else None)}
                 if wake_read in ready:
                     with contextlib.suppress(BlockingIOError):
                         os.read(wake_read, 4096)
                 self._reap()
                 self._advance_stops()
+                for run in self.runs.values():
+                    run.kill_when_late()
                 if sys.stdin.fileno() in ready:
                     data = os.read(sys.stdin.fileno(), 1 << 16)
                     if not data:
@@ -199,6 +304,8 @@ class Supervisor:
             return
         if command == "spawn":
             self._spawn(number, request)
+        elif command == "run":
+            self._run(number, request)
         elif command == "stop":
             pids = {int(pid) for pid in request["pids"]} & self.started.keys()
             self.stopping.append(Stopping(number, pids, pids & self.running.keys(), float(request["grace_s"])))
@@ -211,33 +318,8 @@ class Supervisor:
             self._answer(number, error=f"unknown command {command!r}")
 
     def _spawn(self, number: Any, request: dict[str, Any]) -> None:
-        me = os.getpid()
-        cpus = request["cpus"]
-
-        def in_child() -> None:
-            prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-            if os.getppid() != me:
-                os._exit(1)  # the supervisor died before the signal was armed
-            if cpus:
-                os.sched_setaffinity(0, cpus)
-
-        try:
-            log = os.open(request["log"], os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-            try:
-                process = subprocess.Popen(
-                    request["argv"],
-                    env=request["env"],
-                    cwd=request["cwd"],
-                    stdin=subprocess.DEVNULL,
-                    stdout=log,
-                    stderr=log,
-                    start_new_session=True,
-                    preexec_fn=in_child,  # safe: there is one thread only
-                )
-            finally:
-                os.close(log)
-        except (OSError, ValueError, subprocess.SubprocessError) as error:
-            self._answer(number, error=str(error))
+        process = self._launch(number, request)
+        if process is None:
             return
         self.running[process.pid] = process
         self.started[process.pid] = {
@@ -248,6 +330,39 @@ class Supervisor:
         }
         self._answer(number, pid=process.pid, start_ticks=self.started[process.pid]["start_ticks"])
 
+    def _run(self, number: Any, request: dict[str, Any]) -> None:
+        process = self._launch(number, request)
+        if process is not None:
+            self.runs[process.pid] = Run(number, process, float(request["deadline_s"]))
+
+    def _launch(self, number: Any, request: dict[str, Any]) -> subprocess.Popen[bytes] | None:
+        """Start the program; when it cannot be, answer so and return None."""
+        try:
+            with contextlib.ExitStack() as doors:
+                launch = Launch(request, doors)
+                flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
+                log = os.open(request["log"], flags, 0o600)
+                doors.callback(os.close, log)
+                if request.get("user") is not None:
+                    os.fchown(log, *request["user"])  # a program may open /dev/stdout again, by its path
+                output = log
+                if "output" in request:
+                    output = os.open(request["output"], flags, 0o600)
+                    doors.callback(os.close, output)
+                return subprocess.Popen(
+                    request["argv"],
+                    env=request["env"],
+                    cwd=request["cwd"],
+                    stdin=subprocess.DEVNULL,
+                    stdout=output,
+                    stderr=log,
+                    start_new_session=True,
+                    preexec_fn=launch,  # safe: there is one thread only
+                )
+        except (OSError, ValueError, subprocess.SubprocessError) as error:
+            self._answer(number, error=str(error))
+            return None
+
     def _reap(self) -> None:
         """Collect every child that ended, adopted grandchildren included. Status: exit code, or minus the signal."""
         while True:
@@ -257,6 +372,10 @@ class Supervisor:
                 return
             if pid == 0:
                 return
+            run = self.runs.pop(pid, None)
+            if run is not None:
+                run.process.returncode = os.waitstatus_to_exitcode(status)
+                self._answer(run.request, status=run.process.returncode, late=run.late)
             process = self.running.pop(pid, None)
             if process is not None:
                 process.returncode = os.waitstatus_to_exitcode(status)

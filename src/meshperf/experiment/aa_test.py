@@ -48,7 +48,7 @@ def resolution(*, state_dir: Path, rate: float, rounds: int = 3, duration_s: flo
     )
     runs: list[RunResult] = []
     for round_plan in make_plan(experiment).rounds:
-        with LocalSite.open("aa-test", None, state_dir) as site:
+        with LocalSite.open("aa-test", None, state_dir, environment=experiment.environment) as site:
             task = RoundTask(
                 experiment=experiment,
                 experiment_id="aa-test",

@@ -135,7 +135,12 @@ class _Loop:
         return True
 
     def _group(self, round_plan: RoundPlan, attempt: int) -> Sequence[RunResult]:
-        with LocalSite.open(self.bundle.experiment_id, self.experiment.cpus, self.state_dir) as site:
+        with LocalSite.open(
+            self.bundle.experiment_id,
+            self.experiment.cpus,
+            self.state_dir,
+            environment=self.experiment.environment,
+        ) as site:
             facts = round_facts(site, self.experiment)
             recorded = self.bundle.facts()
             if recorded is None:
