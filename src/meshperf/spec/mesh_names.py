@@ -10,5 +10,6 @@ __all__ = ["KNOWN_MESHES"]
 KNOWN_MESHES = (
     "none",
     "envoy",
+    "consul",
 )
 """Values of an arm's `mesh` key that this version can deploy."""
