@@ -24,6 +24,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "load": ("load", "One load test against one URL."),
     "capture": ("capture", "Facts of this machine."),
     "doctor": ("doctor", "What is installed, how noisy this machine is, what it can resolve."),
+    "lab": ("lab", "A mesh on this machine for exploring; build the programs of meshes."),
     "import": ("import_results", "Read results of other tools: SMP documents, and into the store."),
     "convert": ("convert", "Write an SMP document in another dialect."),
     "validate": ("validate", "Check experiment and result files."),

@@ -8,6 +8,7 @@ itself, not a wrapper.
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import os
 import re
@@ -82,7 +83,11 @@ def find_binary(spec: BinarySpec, option: Path | None = None) -> Binary:
     """
     found, origin = _look(spec, option)
     status = found.stat()
-    return _identified(spec, found, origin, status.st_mtime_ns, status.st_size)
+    binary = _identified(spec, found, origin, status.st_mtime_ns, status.st_size)
+    record = BuildRecord.beside(found)
+    if record is None or record.sha256 != binary.sha256:
+        return binary
+    return dataclasses.replace(binary, build=record.build())  # a stripped program does not carry all of its flags
 
 
 def _look(spec: BinarySpec, option: Path | None) -> tuple[Path, str]:

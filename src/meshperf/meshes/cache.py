@@ -11,7 +11,7 @@ from typing import Any
 
 import platformdirs
 
-__all__ = ["BuildRecord", "cache_dir", "program_dir"]
+__all__ = ["BuildRecord", "cache_dir", "program_dir", "record_path"]
 
 
 def cache_dir() -> Path:
@@ -41,6 +41,8 @@ class BuildRecord:
     environment: Mapping[str, str] = field(default_factory=dict)
     patched: bool
     """True where the program's main package is meshperf's own: the mesh's stock program does not run so."""
+    start_sha256: str | None = None
+    """Of that main package's text."""
     sha256: str
     size: int
     """Bytes."""
@@ -55,9 +57,19 @@ class BuildRecord:
         except (OSError, ValueError, KeyError, TypeError, AttributeError):
             return None
 
+    def build(self) -> str:
+        """Compiler, flags and settings in one line."""
+        flags = [f'"{flag}"' if " " in flag else flag for flag in self.flags]
+        return " ".join(
+            [self.go, *flags, *(f"{key}={value}" for key, value in self.environment.items() if key in _TOLD)]
+        )
+
     def text(self) -> str:
         """The record as it stands in its file."""
         return json.dumps({"version_of_record": 1, **asdict(self)}, indent=2) + "\n"
+
+
+_TOLD = ("CGO_ENABLED", "GOARCH", "GOAMD64")
 
 
 def record_path(program: Path) -> Path:
