@@ -47,13 +47,20 @@ def command(
 
     Every finished round is on disk at once: after Ctrl-C or a crash, `--resume` goes on. Ends with the verdict table,
     DIR/report.html, and rows in the store. An SMP test compares nothing: each of its URLs gives one result document in
-    DIR/results.
+    DIR/results, and rows in the store.
     """
     from meshperf import spec
     from meshperf.cli.experiment_run import run_experiment
+    from meshperf.cli.propagation_run import run_propagation
     from meshperf.cli.smp_run import run_smp_test
     from meshperf.errors import UsageError
+    from meshperf.spec.propagation_reading import is_propagation, read_propagation
+    from meshperf.spec.reader import read_document
 
+    if is_propagation(read_document(file).data):
+        if resume is not None or quick or overwrite:
+            raise UsageError("MP1002", "--resume, --quick and --overwrite are for experiments; leave them out")
+        return run_propagation(read_propagation(file), file, out=out, as_json=as_json)
     experiment = spec.read_experiment(file)
     if experiment.targets:
         if resume is not None or quick or overwrite:
@@ -62,7 +69,7 @@ def command(
                 "--resume, --quick and --overwrite are for experiments; an SMP test loads each URL once",
                 hint="leave them out, and choose another folder with --out",
             )
-        return run_smp_test(experiment, file, allowed=allowed, out=out, as_json=as_json)
+        return run_smp_test(experiment, file, allowed=allowed, out=out, store=not no_store, as_json=as_json)
     return run_experiment(
         experiment,
         file,

@@ -6,7 +6,7 @@ outside, so they are printed as text, never as markup.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 
 from rich import box
 from rich.console import Console
@@ -15,7 +15,7 @@ from rich.text import Text
 
 from meshperf.analysis.records import Comparison
 from meshperf.report import context, prose, single, usage, verdicts, wording
-from meshperf.report.tables import Cell, Column, Table, Tone
+from meshperf.report.tables import Cell, Column, Section, Table, Tone
 from meshperf.spec.records import RunResult
 
 __all__ = ["show", "show_run"]
@@ -78,6 +78,20 @@ def show_run(run: RunResult, console: Console, *, only: Collection[str] = ()) ->
     first, *rest = single.of_run(run, rows=_ROWS_OVER_TIME)
     for section in (*sorted(rest, key=lambda section: section.key == "kind"), first):
         if only and section.key not in only:
+            continue
+        _heading(console, section.title)
+        for text in (*section.sentences, *(f"- {point}" for point in section.points)):
+            _line(console, text, hanging="  ")
+        for exhibit in section.exhibits:
+            if not exhibit.folded:
+                _grid(console, exhibit.table)
+
+
+def show_sections(title: str, sections: Sequence[Section], console: Console) -> None:
+    """Print sections that were made elsewhere, without what is only kept (commands, files)."""
+    _line(console, title, style="bold")
+    for section in sections:
+        if not (section.sentences or section.points or section.exhibits) or section.verbatim:
             continue
         _heading(console, section.title)
         for text in (*section.sentences, *(f"- {point}" for point in section.points)):

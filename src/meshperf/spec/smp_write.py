@@ -133,6 +133,7 @@ def _conduct(run: RunResult) -> dict[str, Any]:
         "series": run.series,
         "figures": figures(run),
         "kind": run.kind,
+        "objectives": run.objectives,
     }
 
 
@@ -252,7 +253,7 @@ def mesh_type_name(word: Any) -> str | None:
 
 
 def _mesh_config(run: RunResult) -> dict[str, Any]:
-    mtls = known(run.facts, "mesh.mtls")
+    mtls = known(run.facts, "security.mtls")
     mesh = {
         "type": mesh_type_name(known(run.facts, "mesh.type")),
         "version": _text(known(run.facts, "mesh.version")),
