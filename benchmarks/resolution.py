@@ -18,12 +18,10 @@ from meshperf import analysis
 from meshperf.environments.local import LocalSite
 from meshperf.experiment.conditions import round_facts
 from meshperf.experiment.plan import RoundPlan, make_plan
-from meshperf.experiment.residents import Deployed
+from meshperf.experiment.residents import Deployed, deploy_resident
 from meshperf.experiment.rounds import RoundTask, measure_round
-from meshperf.meshes import AppAddress, open_mesh
 from meshperf.spec.experiment import Arm, ClientLibrary, Experiment, LoadPoint, Workload
 from meshperf.spec.records import RunResult
-from meshperf.workloads import start_echo
 
 DELAYS = {"300us": "300us", "300us-again": "300us", "320us": "320us"}
 METRICS = ("p50", "p90", "cpu_per_request")
@@ -53,11 +51,7 @@ def deploy(site: LocalSite, round_plan: RoundPlan) -> tuple[Deployed, ...]:
     for index in round_plan.start_order:
         resident = round_plan.group.residents[index]
         workload = Workload(response_bytes=1024, service_time=DELAYS[resident.name])
-        host = f"{resident.name}-app"
-        app, endpoint = start_echo(site, workload, name=host, host=host, port=8080, tls=None, trusted_peer=None)
-        deployment = open_mesh("none").prepare(site, resident.arm, resident.name)
-        deployment = deployment.deploy(AppAddress(host=site.address(host), port=8080, admin=endpoint.admin))
-        up[index] = Deployed(resident=resident, app=app, endpoint=endpoint, deployment=deployment)
+        up[index] = deploy_resident(site, resident, workload.as_graph())
     return tuple(up[index] for index in sorted(up))
 
 

@@ -8,6 +8,7 @@ import json
 import select
 import subprocess
 import time
+import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +19,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
+from meshperf.environments.site import Process, ProcessSpec
 from meshperf.workloads import Endpoint, executable
 
 READY_WITHIN_S = 5.0
@@ -138,3 +140,39 @@ def _certificate(subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePri
         .not_valid_before(now - datetime.timedelta(hours=1))
         .not_valid_after(now + datetime.timedelta(hours=1))
     )
+
+
+class PlainSite:
+    """As much of a site as starting processes needs: an address for each host."""
+
+    def __init__(self, network: str) -> None:
+        self._network = network
+        self._hosts: dict[str, str] = {}
+        self.started: list[tuple[ProcessSpec, subprocess.Popen[bytes]]] = []
+
+    def address(self, host: str) -> str:
+        return self._hosts.setdefault(host, f"{self._network}.{len(self._hosts) + 1}")
+
+    def reach(self, host: str, port: int) -> str:
+        return f"{self.address(host)}:{port}"
+
+    def start(self, spec: ProcessSpec) -> Process:
+        child = subprocess.Popen(list(spec.argv), env=dict(spec.env), stdout=subprocess.DEVNULL)
+        self.started.append((spec, child))
+        deadline = time.monotonic() + spec.deadline_s
+        while (missing := spec.ready()) is not None:
+            assert time.monotonic() < deadline, missing
+            assert child.poll() is None, missing
+            time.sleep(0.005)
+        return Process(name=spec.name, role=spec.role, pid=child.pid, start_ticks=0, log=Path(), cpus=())
+
+
+@pytest.fixture
+def site(request: pytest.FixtureRequest) -> Iterator[PlainSite]:
+    # Addresses of its own for each test: the ports are fixed.
+    number = zlib.crc32(request.node.nodeid.encode()) % 30_000
+    opened = PlainSite(f"127.{100 + number // 250}.{number % 250}")
+    yield opened
+    for _, child in opened.started:
+        child.terminate()
+        assert child.wait(timeout=3) == 0

@@ -3,74 +3,14 @@
 from __future__ import annotations
 
 import socket
-import subprocess
-import time
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 from meshperf.environments.asking import ask, mutual_tls
-from meshperf.environments.site import Process, ProcessSpec
 from meshperf.spec.experiment import Workload
-from meshperf.workloads import Endpoint, TcpEcho, UdpEcho, WorkloadTls, counters, start_echo
-from meshperf.workloads.echo import arguments
+from meshperf.workloads import TcpEcho, UdpEcho, WorkloadTls, counters, start_echo
 
-from .conftest import Pki
-
-
-class PlainSite:
-    """As much of a site as starting one process needs."""
-
-    def __init__(self, address: str) -> None:
-        self._address = address
-        self.started: list[tuple[ProcessSpec, subprocess.Popen[bytes]]] = []
-
-    def address(self, host: str) -> str:
-        return self._address
-
-    def start(self, spec: ProcessSpec) -> Process:
-        child = subprocess.Popen(list(spec.argv), env=dict(spec.env), stdout=subprocess.DEVNULL)
-        self.started.append((spec, child))
-        deadline = time.monotonic() + spec.deadline_s
-        while (missing := spec.ready()) is not None:
-            assert time.monotonic() < deadline, missing
-            assert child.poll() is None, missing
-            time.sleep(0.005)
-        return Process(name=spec.name, role=spec.role, pid=child.pid, start_ticks=0, log=Path(), cpus=())
-
-
-@pytest.fixture
-def site(request: pytest.FixtureRequest) -> Iterator[PlainSite]:
-    # An address of its own for each test: the ports are fixed.
-    number = sum(request.node.nodeid.encode()) % 200 + 20
-    opened = PlainSite(f"127.91.77.{number}")
-    yield opened
-    for _, child in opened.started:
-        child.terminate()
-        assert child.wait(timeout=3) == 0
-
-
-def test_every_setting_of_the_record_reaches_the_command_line() -> None:
-    workload = Workload(
-        response_bytes=7, service_time="exponential:300us", busy=True, status={503: 0.01, 404: 1e-5}, stall=(0.2, 1.0)
-    )
-    tls = WorkloadTls(
-        certificate=Path("/c"),
-        key=Path("/k"),
-        client_ca=Path("/a"),
-        client_identities=["spiffe://x"],
-        cipher="C",
-        group="G",
-    )
-    line = arguments(workload, Endpoint(address="127.0.0.1:1", admin="127.0.0.1:2"), tls=tls, trusted_peer="127.0.0.9")
-    assert " ".join(line) == (
-        "--listen 127.0.0.1:1 --admin 127.0.0.1:2 --response-bytes 7 --service-time exponential:300us --busy "
-        "--status 404:1e-05 --status 503:0.01 --stall 200000000ns/1000000000ns "
-        "--identity-header x-forwarded-client-cert --trusted-peer 127.0.0.9 "
-        "--tls-cert /c --tls-key /k --tls-min 1.3 --tls-client-ca /a --tls-client-identity spiffe://x "
-        "--tls-cipher C --tls-group G"
-    )
+from .conftest import Pki, PlainSite
 
 
 @pytest.mark.needs_native

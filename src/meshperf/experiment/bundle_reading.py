@@ -14,12 +14,14 @@ import tempfile
 import zipfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import Any, cast
 
 from meshperf.errors import DocumentError, Location
 from meshperf.spec.experiment import Experiment, read_experiment
+from meshperf.spec.graph_reading import read_graph
+from meshperf.spec.graph_workload import with_graph
 from meshperf.spec.records import Fact, Facts, RunResult
 from meshperf.spec.smp import result_from_document
 
@@ -29,6 +31,7 @@ __all__ = [
     "EXCLUDED",
     "EXPERIMENT",
     "FORMAT",
+    "GRAPH",
     "JOURNAL",
     "MANIFEST",
     "RESULTS",
@@ -54,6 +57,8 @@ RESULTS = "results"
 EXCLUDED = "excluded"
 TEMPLATES = "templates"
 """Copies of the configuration templates that arms of the experiment name."""
+GRAPH = "graph.yaml"
+"""Among the templates: the user's own workload graph."""
 UNDER_WAY = "round-under-way.json"
 """There while a round is measured; a crash leaves it, and the next writer makes an excluded record of it."""
 
@@ -233,8 +238,17 @@ class BundleView:
         return cast("list[dict[str, Any]]", read_json(path, expected=list)) if path.is_file() else None
 
     def experiment(self) -> Experiment:
-        """The experiment that the bundle was made with."""
-        return read_experiment(self.path / EXPERIMENT, files_beside=False)
+        """The experiment that the bundle was made with, and its own copy of a graph that stood in a file.
+
+        Raises:
+            DocumentError: the experiment, or the graph, cannot be read.
+        """
+        experiment = read_experiment(self.path / EXPERIMENT, files_beside=False)
+        if experiment.workload.graph_file is None:
+            return experiment
+        copy = self.path / TEMPLATES / GRAPH
+        workload = replace(experiment.workload, graph_file=copy)
+        return replace(experiment, workload=with_graph(workload, read_graph(copy)))
 
     def experiment_text(self) -> str:
         """The experiment as the person wrote it."""

@@ -19,6 +19,7 @@ from meshperf.experiment.load_model import arrival_facts, connection_facts
 from meshperf.load.plan import Phase, Target
 from meshperf.load.recording import ExternalAccount
 from meshperf.spec.experiment import Experiment, LoadPoint, Workload
+from meshperf.spec.graph_shape import depth
 from meshperf.spec.records import Fact, Facts
 from meshperf.spec.redaction import shown_path
 from meshperf.workloads import executable
@@ -46,11 +47,12 @@ def round_facts(site: Site, experiment: Experiment) -> Facts:
 
 
 def workload_facts(workload: Workload) -> Facts:
-    """What the measured service is: its executable's digest and every setting."""
+    """What is measured: the executable's digest, the graph, and every setting of the service that load is sent to."""
     with executable().open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
     status = ", ".join(f"{code}: {share}" for code, share in sorted(workload.status.items()))
-    return {
+    graph = workload.as_graph()
+    facts = {
         "workload.sha256": Fact(value=digest, source="executable"),
         "workload.graph": Fact(value=workload.graph, source="experiment"),
         "workload.response_bytes": Fact(value=workload.response_bytes, source="experiment"),
@@ -58,7 +60,12 @@ def workload_facts(workload: Workload) -> Facts:
         "workload.busy": Fact(value=workload.busy, source="experiment"),
         "workload.status": Fact(value=status or "all 200", source="experiment"),
         "workload.stall": Fact(value=str(workload.stall) if workload.stall else "none", source="experiment"),
+        "workload.services": Fact(value=len(graph.services), source="graph"),
+        "workload.max_depth": Fact(value=depth(graph), source="graph"),
     }
+    if workload.services is not None:  # every setting of echo is a fact of its own, and some may differ a little
+        facts["workload.graph_digest"] = Fact(value=graph.digest, source="graph")
+    return facts
 
 
 def load_facts(

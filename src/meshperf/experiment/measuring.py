@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from meshperf.environments.local import LocalSite
 from meshperf.experiment.assembly import clock_name
@@ -19,6 +19,7 @@ from meshperf.experiment.offered import steady_phase
 from meshperf.experiment.pilot import PilotFinding, choose_slice, default_slice, pilot_phases
 from meshperf.experiment.plan import RoundPlan, seed_of, slice_phases
 from meshperf.experiment.residents import Deployed
+from meshperf.experiment.service_calls import ServiceCalls, service_calls
 from meshperf.load.generators import GeneratorSession, open_session
 from meshperf.load.plan import Phase, ReceiveClock, SessionPlan, WaitMode
 from meshperf.load.recording import PhaseRecording, Progress, SessionRecording
@@ -33,6 +34,7 @@ __all__ = ["Measured", "measure", "session_plan"]
 
 _CONTROL_S = 2.0
 _PROGRESS_S = 0.5
+_BYTES = ("bytes_in", "bytes_out")
 
 Watcher = Callable[[str, Progress, float], None]
 """Hears the stage, what the generator has seen, and the counted time so far [s]."""
@@ -52,6 +54,8 @@ class Measured:
     noise: tuple[NoiseReading, ...]
     usage: Sequence[Sequence[ComponentUsage]]
     """By resident."""
+    services: Sequence[Mapping[str, ServiceCalls]]
+    """By resident and service: what each counted over the measured stretch."""
     control: Sequence[Mapping[str, float]]
     """By resident; empty where no control stretch was run."""
     run_queue_wait_s: float | None
@@ -114,7 +118,9 @@ def measure(
         measured = bench.run("measuring", phases)
         noise = [node.end()]
         waited = run_queue_wait(queued, read_run_queue(os.getpid(), measured.worker_tids))
-        used = [before.until_now(index, item) for index, item in enumerate(deployed)]
+        after = _Readings.take(deployed)
+        services = [_moved(before.counters[index], after.counters[index]) for index in range(len(deployed))]
+        used = [_used(index, item, before, after, services[index]) for index, item in enumerate(deployed)]
         control: list[Mapping[str, float]] = []
         if with_control and experiment.design == "interleaved":
             for index in range(len(deployed)):
@@ -132,6 +138,7 @@ def measure(
         pilot=finding,
         noise=tuple(noise),
         usage=used,
+        services=services,
         control=control,
         run_queue_wait_s=waited,
     )
@@ -160,37 +167,55 @@ class _Bench:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Readings:
-    """What every process had used when the measured stretch began."""
+    """What every process had used, and every service had counted, at one end of the measured stretch."""
 
     processes: Mapping[int, ProcessReading]
-    workload_bytes: Sequence[Mapping[str, int]]
+    counters: Sequence[Mapping[str, Mapping[str, int]]]
+    """By resident and service."""
 
     @classmethod
     def take(cls, deployed: Sequence[Deployed]) -> _Readings:
         return cls(
             processes={process.pid: read_process(process.pid) for item in deployed for process in item.processes},
-            workload_bytes=[counters(item.endpoint) for item in deployed],
+            counters=[{name: counters(app.endpoint) for name, app in item.apps.items()} for item in deployed],
         )
 
-    def until_now(self, index: int, item: Deployed) -> list[ComponentUsage]:
-        """Usage of one resident's processes since; CPU time is filled in from the slices later."""
-        served = counters(item.endpoint)
-        found = []
-        for process in item.processes:
-            moved = {
-                name: served[name] - self.workload_bytes[index][name] if process is item.app else None
-                for name in ("bytes_in", "bytes_out")
-            }
-            found.append(
-                usage(
-                    self.processes[process.pid],
-                    read_process(process.pid),
-                    component=item.component(process),
-                    role=process.role,
-                    **moved,
-                )
+
+def _moved(
+    before: Mapping[str, Mapping[str, int]], after: Mapping[str, Mapping[str, int]]
+) -> Mapping[str, ServiceCalls]:
+    return {name: service_calls(before[name], after[name]) for name in after}
+
+
+def _used(
+    index: int, item: Deployed, before: _Readings, after: _Readings, services: Mapping[str, ServiceCalls]
+) -> list[ComponentUsage]:
+    """Usage of one resident's processes in between; CPU time is filled in from the slices later."""
+    by_pid = {app.process.pid: name for name, app in item.apps.items()}
+    entry = services[item.graph.entry].requests
+    found = []
+    for process in item.processes:
+        service = by_pid.get(process.pid, "")
+        began, ended = before.counters[index].get(service), after.counters[index].get(service)
+        moved = {} if began is None or ended is None else {name: ended[name] - began[name] for name in _BYTES}
+        used = usage(
+            before.processes[process.pid],
+            after.processes[process.pid],
+            component=item.component(process),
+            role=process.role,
+            **moved,
+        )
+        if service:
+            did = services[service]
+            used = replace(
+                used,
+                served=did.requests,
+                served_per_entry=did.requests / entry if entry else None,
+                calls=did.calls,
+                calls_failed=did.failed,
             )
-        return found
+        found.append(used)
+    return found
 
 
 def _slice_length(

@@ -1,4 +1,4 @@
-"""Deploy the residents of one round: workload and mesh of each, in the plan's random order."""
+"""Deploy the residents of one round: the services and the mesh of each, in the plan's random order."""
 
 from __future__ import annotations
 
@@ -12,28 +12,38 @@ from meshperf.load.plan import Target
 from meshperf.load.targets import requested
 from meshperf.meshes import APP_PORT, AppAddress, ArmDeployment, TlsFiles, open_mesh
 from meshperf.spec.experiment import LoadPoint, Workload
+from meshperf.spec.graph import Graph
 from meshperf.spec.records import Claim
-from meshperf.workloads import Endpoint, WorkloadTls, start_echo
+from meshperf.workloads import Endpoint, WorkloadTls, start_service
 
-__all__ = ["Deployed", "deploy_round", "require_claims"]
+__all__ = ["App", "Deployed", "deploy_resident", "deploy_round", "require_claims"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class App:
+    """One service of a resident that is up."""
+
+    process: Process
+    endpoint: Endpoint
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Deployed:
-    """One resident that is up: its own workload process, and what its mesh brought."""
+    """One resident that is up: its own processes of every service, and what its mesh brought."""
 
     resident: Resident
-    app: Process
-    endpoint: Endpoint
+    graph: Graph
+    apps: Mapping[str, App]
+    """By service, callers first: the entry begins."""
     deployment: ArmDeployment
 
     @property
     def processes(self) -> Sequence[Process]:
-        """All measured processes, the application first."""
-        return (self.app, *self.deployment.processes)
+        """All measured processes, the application's first."""
+        return (*(app.process for app in self.apps.values()), *self.deployment.processes)
 
     def component(self, process: Process) -> str:
-        """The process's name without its resident: `app`, `client-sidecar`."""
+        """The process's name without its resident: `app` or the service's name, `client-sidecar`."""
         return process.name.removeprefix(f"{self.resident.name}-")
 
     def target(self, point: LoadPoint) -> Target:
@@ -49,26 +59,49 @@ def deploy_round(
     Raises:
         DeploymentError: a process did not become ready. PrerequisiteError: a binary is missing.
     """
+    graph = workload.as_graph()
     up: dict[int, Deployed] = {}
     for index in round_plan.start_order:
         resident = round_plan.group.residents[index]
-        note(f"starting {resident.name}")
-        graph = workload.as_graph()
-        preparation = open_mesh(resident.arm.mesh).prepare(site, resident.arm, resident.name, graph)
-        needs = preparation.needs(graph.entry)
-        app, endpoint = start_echo(
+        up[index] = deploy_resident(site, resident, graph, note=note)
+    return tuple(up[index] for index in range(len(round_plan.group.residents)))
+
+
+def deploy_resident(
+    site: Site, resident: Resident, graph: Graph, *, note: Callable[[str], None] = lambda text: None
+) -> Deployed:
+    """Start one resident: its services, callees before their callers, then what its mesh brings.
+
+    Raises:
+        DeploymentError: a process did not become ready. PrerequisiteError: a binary is missing.
+    """
+    services = graph.services
+    note(f"starting {resident.name}{f' ({len(services)} services)' if len(services) > 1 else ''}")
+    preparation = open_mesh(resident.arm.mesh).prepare(site, resident.arm, resident.name, graph)
+    apps: dict[str, App] = {}
+    addresses: dict[str, AppAddress] = {}
+    for service in services:
+        needs = preparation.needs(service.name)
+        process, endpoint = start_service(
             site,
-            workload,
-            name=f"{resident.name}-{graph.entry}",
+            graph,
+            service.name,
+            name=f"{resident.name}-{service.name}",
             host=needs.host,
+            upstreams={call.to: preparation.upstream(service.name, call.to) for call in service.calls},
             port=APP_PORT,
             tls=_workload_tls(needs.tls),
             trusted_peer=needs.trusted_peer,
         )
-        address = AppAddress(host=site.address(needs.host), port=APP_PORT, admin=endpoint.admin)
-        deployment = preparation.deploy({graph.entry: address})
-        up[index] = Deployed(resident=resident, app=app, endpoint=endpoint, deployment=deployment)
-    return tuple(up[index] for index in range(len(round_plan.group.residents)))
+        apps[service.name] = App(process=process, endpoint=endpoint)
+        addresses[service.name] = AppAddress(host=site.address(needs.host), port=APP_PORT, admin=endpoint.admin)
+    deployment = preparation.deploy(addresses)
+    return Deployed(
+        resident=resident,
+        graph=graph,
+        apps={service.name: apps[service.name] for service in reversed(services)},
+        deployment=deployment,
+    )
 
 
 def _workload_tls(files: TlsFiles | None) -> WorkloadTls | None:

@@ -13,6 +13,7 @@ from meshperf.experiment.external import external_warnings
 from meshperf.experiment.measuring import Measured, Watcher, measure
 from meshperf.experiment.plan import GUARD_S, LEAD_IN_S, RoundPlan, slice_phases
 from meshperf.experiment.residents import Deployed, deploy_round, require_claims
+from meshperf.experiment.service_calls import ServiceCalls, calls_claim
 from meshperf.spec.experiment import Experiment
 from meshperf.spec.records import Claim, DesignLabels, Facts, RunResult, Warning, WarningKind
 from meshperf.telemetry import noise_guards
@@ -145,12 +146,17 @@ def _runs(
             context,
             run_id=run_id(task, name, load_point),
             usage=measured.usage[index],
-            claims=claims[name],
+            claims=(*claims[name], *_calls(item, measured.services[index])),
             facts={**task.facts, **load, **item.deployment.facts, **tls_facts(session, index), **seen[name]},
             control=measured.control[index] if measured.control else {},
         )
         runs.append(replace(run, guards=(*run.guards, *guards), warnings=(*run.warnings, *warnings)))
     return runs
+
+
+def _calls(item: Deployed, services: Mapping[str, ServiceCalls]) -> tuple[Claim, ...]:
+    """What a graph of several services has to show; a service alone is the business of its mesh's claims."""
+    return (calls_claim(item.graph, services),) if len(item.graph.services) > 1 else ()
 
 
 def _labels(deployed: Sequence[Deployed], task: RoundTask, measured: Measured) -> DesignLabels:

@@ -242,6 +242,13 @@ class ComponentUsage:
     bytes_out: int | None = None
     unavailable: Mapping[str, str] = field(default_factory=dict)
     """Why a figure is missing, by field name."""
+    served: int | None = None
+    """Of a service: requests that reached it, over the stretch of the bytes; and for each one that the entry had."""
+    served_per_entry: float | None = None
+    calls: int | None = None
+    """Calls that the service made to others, each once however often it was repeated."""
+    calls_failed: int | None = None
+    """Of these, those that failed with their last attempt."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -22,7 +22,8 @@ __all__ = ["SCHEMAS", "schema", "schema_text"]
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 SCHEMAS = (
-    "experiment", "graph", "result", "smp-test-file", "smp-test", "smp-result", "smp-mesh-config", "smp-environment", "smp-mesh",
+    "experiment", "graph", "result",
+    "smp-test-file", "smp-test", "smp-result", "smp-mesh-config", "smp-environment", "smp-mesh",
 )  # fmt: skip
 _BUCKETS = {
     "type": "object",
