@@ -1,0 +1,158 @@
+"""One sidecar: rules of redirection in its pod, the agent, and the Envoy that the agent starts.
+
+The agent is what meshperf starts, Envoy is its child. Both are measured, each for itself, because the agent's share is
+part of what Istio costs. When Envoy ends the agent ends too, so watching the agent watches both.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from meshperf.environments import processes
+from meshperf.environments.probes import http_ready
+from meshperf.environments.site import Process, ProcessSpec, Site
+from meshperf.errors import DeploymentError
+from meshperf.meshes import envoy_admin
+from meshperf.meshes.base import pod
+from meshperf.meshes.istio import settings
+from meshperf.meshes.istio.installation import Installation
+from meshperf.meshes.istio.layout import ADMIN_PORT, LOOPBACK, STATUS_PORT, Layout
+from meshperf.spec.experiment import Arm
+from meshperf.spec.graph import CLIENT
+
+__all__ = ["Sidecar", "child_of", "start_sidecar"]
+
+_READY_S = 30.0
+_PLACES = ("etc/istio/proxy", "var/run/secrets/workload-spiffe-uds", "var/lib/istio/data")
+"""Folders that agent and Envoy expect below their working folder."""
+_CHILD_WITHIN_S = 2.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sidecar:
+    """A sidecar that is up."""
+
+    workload: str
+    agent: Process
+    envoy: Process
+    admin: str
+    """Envoy's admin interface, as `Site.reach` writes it."""
+
+    def refused(self) -> Sequence[str]:
+        """Which of its subscriptions ever refused an update."""
+        return _refused(self.admin)
+
+
+def start_sidecar(
+    site: Site,
+    arm: Arm,
+    layout: Layout,
+    workload: str,
+    *,
+    installation: Installation,
+    folder: Path,
+    certificates: Path,
+    redirected: bool = True,
+) -> Sidecar:
+    """Redirect a pod's connections and start its sidecar.
+
+    Args:
+        folder: working folder of agent and Envoy; made here.
+        certificates: what the agent proves its identity with.
+        redirected: False for a proxy that is only asked directly.
+
+    Raises:
+        DeploymentError: the rules could not be set, or a program ended or did not become ready.
+    """
+    host = pod(layout.resident, workload)
+    for place in _PLACES:
+        (folder / place).mkdir(mode=0o700, parents=True)
+    if redirected:
+        _redirect(site, host, installation)
+    admin = site.reach(host, ADMIN_PORT, at=LOOPBACK)
+    environment = settings.agent_environment(
+        layout,
+        arm,
+        workload,
+        certificates=certificates,
+        envoy=installation.envoy.path,
+        bootstrap=installation.template,
+    )
+    agent = site.start(
+        ProcessSpec(
+            name=f"{layout.resident}-{workload}-agent",
+            role="sidecar",
+            host=host,
+            user=settings.PROXY_USER,
+            # Agent and Envoy name most of their files relative to where they run.
+            argv=["env", f"--chdir={folder}", *settings.agent_argv(installation.agent.path, arm, workload)],
+            env=environment,
+            ready=_ready(site.reach(host, STATUS_PORT, at=LOOPBACK), admin),
+            deadline_s=_READY_S,
+            listens=(f"{LOOPBACK}:{ADMIN_PORT}",),
+            limits=arm.limits.get("client" if workload == CLIENT else "server"),
+        )
+    )
+    envoy = child_of(agent, name=f"{layout.resident}-{workload}-sidecar", program=installation.envoy.path)
+    return Sidecar(workload=workload, agent=agent, envoy=envoy, admin=admin)
+
+
+def child_of(agent: Process, *, name: str, program: Path) -> Process:
+    """The process of a program that an agent started.
+
+    Raises:
+        DeploymentError: there is none (MP5102).
+    """
+    until = time.monotonic() + _CHILD_WITHIN_S
+    while True:
+        for pid, ticks in processes.with_descendants([(agent.pid, agent.start_ticks)]):
+            if pid != agent.pid and _executes(pid, program):
+                return Process(name=name, role="sidecar", pid=pid, start_ticks=ticks, log=agent.log, cpus=agent.cpus)
+        if time.monotonic() >= until:
+            raise DeploymentError(
+                "MP5102", f"{agent.name} runs without {program.name}", hint="look at the agent's log, or try again"
+            )
+        time.sleep(0.01)
+
+
+def _executes(pid: int, program: Path) -> bool:
+    try:
+        return (processes.PROC / str(pid) / "exe").readlink() == program.resolve()
+    except OSError:  # it has just ended
+        return False
+
+
+def _redirect(site: Site, host: str, installation: Installation) -> None:
+    try:
+        site.run(settings.redirection_argv(installation.agent.path), host=host)
+    except DeploymentError as failed:
+        raise DeploymentError(
+            failed.code,
+            f"the rules of redirection of {host} could not be set: {failed.message}",
+            log=failed.log,
+            hint="`pilot-agent istio-iptables` needs iptables-save and iptables-restore (apt install iptables), and a"
+            " kernel with nat, REDIRECT and owner matching",
+        ) from failed
+
+
+def _ready(status: str, admin: str) -> Callable[[], str | None]:
+    """Ready when Envoy has its listeners; what it refused is said instead of a number."""
+    live = http_ready(status, "/healthz/ready")
+
+    def probe() -> str | None:
+        missing = live()
+        if missing is None:
+            return None
+        names = _refused(admin)
+        return f"Envoy refuses its configuration ({', '.join(names)})" if names else missing
+
+    return probe
+
+
+def _refused(admin: str) -> Sequence[str]:
+    return sorted(
+        name for name, count in envoy_admin.counters(admin).items() if count and name.endswith(".update_rejected")
+    )
