@@ -18,9 +18,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from meshperf.meshes.base import APP_PORT
-from meshperf.meshes.envoy_config import CURVE
 from meshperf.meshes.identities import TRUST_DOMAIN
 from meshperf.meshes.istio.layout import NAMESPACE, ROOT_NAMESPACE, Layout, ServicePlace
+from meshperf.meshes.none import GROUP
 from meshperf.spec.experiment import Arm, Functions
 
 __all__ = ["Resource", "resources"]
@@ -66,7 +66,7 @@ def _peer_authentication(arm: Arm) -> Resource:
 def _handshake() -> Resource:
     context = {
         "@type": _EXTENSIONS + "transport_sockets.tls.v3.DownstreamTlsContext",
-        "common_tls_context": {"tls_params": {"ecdh_curves": [CURVE]}},
+        "common_tls_context": {"tls_params": {"ecdh_curves": [GROUP]}},
         "disable_stateless_session_resumption": True,
         "disable_stateful_session_resumption": True,
     }
