@@ -123,7 +123,7 @@ def _messages(document: Document, services: Mapping[str, Any]) -> Iterator[Docum
     for name, service in services.items():
         calls = service.get("calls") if isinstance(service, dict) else None
         for index, call in enumerate(calls if isinstance(calls, list) else []):
-            if isinstance(call, dict) and call.get("to") in called_by_grpc:
+            if isinstance(call, dict) and isinstance(call.get("to"), str) and call["to"] in called_by_grpc:
                 named.append((f"/services/{escape(name)}/calls/{index}/request_bytes", call.get("request_bytes")))
     for pointer, given in named:
         size = _bytes(given)
@@ -143,7 +143,9 @@ def _ways(document: Document, edges: Mapping[str, list[_Edge]]) -> Iterator[Docu
         yield document.error("MP2109", message, f"{pointer}/to", hint="a request would never end: take one call away")
         return
     entry = document.data.get("entry")
-    if entry not in known:
+    if not isinstance(entry, str) or entry not in known:
+        return
+    if known != edges:  # a callee was misspelt, which is told; that its namesake is never called follows from it
         return
     expected = visits(entry, known)
     reached = {entry}
