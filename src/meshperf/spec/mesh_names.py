@@ -10,6 +10,7 @@ __all__ = ["KNOWN_MESHES"]
 KNOWN_MESHES = (
     "none",
     "envoy",
+    "istio",
     "consul",
 )
 """Values of an arm's `mesh` key that this version can deploy."""

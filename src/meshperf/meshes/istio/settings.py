@@ -180,6 +180,8 @@ def agent_environment(
         "CA_ROOT_CA": root,
         "CA_ADDR": server,
         "ISTIOD_SAN": f"istiod.{ROOT_NAMESPACE}.svc",
+        # Otherwise it looks for the machine's cloud first, for two seconds.
+        "CLOUD_PLATFORM": "none",
         "ISTIO_META_CLUSTER_ID": "Kubernetes",
         "ISTIO_META_INTERCEPTION_MODE": "REDIRECT",
         "ISTIO_METAJSON_LABELS": json.dumps({"app": workload}),

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 
 from meshperf.meshes.base import APP_PORT
 from meshperf.meshes.istio.layout import INBOUND_PORT, Layout
+from meshperf.spec.graph import CLIENT
 from meshperf.spec.records import Claim
 
 __all__ = ["edge_claims"]
@@ -48,7 +49,8 @@ def edge_claims(
             )
             made = total - failed
             opened += made
-            if not made:
+            # Deeper in a graph a call may be rare; that none is lost is a claim about the services' own counters.
+            if not made and caller == CLIENT:
                 arrived.append(f"the sidecar of {caller} opened no connection to {service.name}")
             fits = handshakes >= made if mtls == "strict" else handshakes == 0
             if not fits:
