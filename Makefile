@@ -23,11 +23,11 @@ $(STAMPS)/dev: requirements/dev.lock $(STAMPS)/runtime
 	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r $<
 	touch $@
 
-$(STAMPS)/native: $(RUST) packaging/workload.py packaging/develop.py $(STAMPS)/runtime
+$(STAMPS)/native: $(RUST) packaging/programs.py packaging/develop.py $(STAMPS)/runtime
 	$(BIN)/python packaging/develop.py
 	touch $@
 
-build: $(STAMPS)/native  ## the engine, the workload and the command, in release mode, into .venv
+build: $(STAMPS)/native  ## the engine, the programs and the command, in release mode, into .venv
 
 demo: build  ## run examples/quickstart.yaml: what an Envoy sidecar pair costs on this machine
 	$(BIN)/meshperf run examples/quickstart.yaml --out demo-out --overwrite

@@ -7,18 +7,18 @@ in the package, from where maturin takes it as data.
 
 import maturin
 from maturin import *  # noqa: F403  (the hooks we do not change)
-from workload import build_workload
+from programs import build_programs
 
 Settings = dict[str, str] | None
 
 
 def build_wheel(wheel_directory: str, config_settings: Settings = None, metadata_directory: str | None = None) -> str:
-    build_workload()
+    build_programs()
     return maturin.build_wheel(wheel_directory, config_settings, metadata_directory)
 
 
 def build_editable(
     wheel_directory: str, config_settings: Settings = None, metadata_directory: str | None = None
 ) -> str:
-    build_workload()
+    build_programs()
     return maturin.build_editable(wheel_directory, config_settings, metadata_directory)

@@ -1,4 +1,4 @@
-"""Build the engine and the workload in release mode and make this checkout importable from the environment.
+"""Build the engine and the programs in release mode and make this checkout importable from the environment.
 
 The same as an editable install, without asking an index for the build backend: only cargo is run. The module is placed
 in the source tree (git ignores it) and one path file leads the environment there.
@@ -10,7 +10,7 @@ import sys
 import sysconfig
 from pathlib import Path
 
-from workload import ROOT, build_workload, place, target_folder
+from programs import ROOT, build_programs, place, target_folder
 
 SCRIPT = """#!{python}
 import sys
@@ -44,6 +44,7 @@ def link_environment() -> None:
 
 
 if __name__ == "__main__":
-    print(build_workload())
+    for program in build_programs():
+        print(program)
     print(build_engine())
     link_environment()
