@@ -1,6 +1,6 @@
 """What tests may need beyond Python, as markers: skipped with a printed reason here, required in CI.
 
-`MESHPERF_REQUIRE=shared,native,envoy,chromium` turns a missing need into a failure, so that a run that must prove
+`MESHPERF_REQUIRE=shared,native,envoy,chromium,netns` turns a missing need into a failure, so that a run that must prove
 something cannot pass by skipping it.
 """
 
@@ -10,6 +10,8 @@ import importlib.util
 import os
 import shutil
 import signal
+import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -37,8 +39,33 @@ def _missing_envoy() -> str | None:
     return None
 
 
+def _missing_consul() -> str | None:
+    from meshperf.errors import PrerequisiteError
+    from meshperf.meshes.binaries import find_binary
+    from meshperf.meshes.programs import CONSUL
+
+    try:
+        find_binary(CONSUL)
+    except PrerequisiteError as missing:
+        return str(missing.message)
+    return None
+
+
 def _missing_chromium() -> str | None:
     return None if shutil.which("chromium") else "chromium is not installed: apt install chromium"
+
+
+def _missing_netns() -> str | None:
+    from meshperf.environments.namespaces.network import program
+    from meshperf.errors import PrerequisiteError
+
+    try:
+        program()
+    except PrerequisiteError as missing:
+        return str(missing.message)
+    # Root of a container may still lack the right; whoever requires it (MESHPERF_REQUIRE=netns) gets the failure.
+    found = subprocess.run(["unshare", "--net", "true"], capture_output=True, text=True, check=False)
+    return None if found.returncode == 0 else f"network namespaces cannot be made: {found.stderr.strip()}"
 
 
 def _missing_shared() -> str | None:
@@ -48,12 +75,15 @@ def _missing_shared() -> str | None:
 NEEDS = {
     "needs_native": _missing_native,
     "needs_envoy": _missing_envoy,
+    "needs_consul": _missing_consul,
     "needs_chromium": _missing_chromium,
+    "needs_netns": _missing_netns,
     "needs_shared": _missing_shared,
 }
 
 
-def pytest_configure() -> None:
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "needs_consul: needs a Consul binary")
     # A shell that starts us in the background ignores SIGINT for us and for every process a test starts and interrupts.
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -76,6 +106,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             if marker.removeprefix("needs_") in required:
                 raise pytest.UsageError(f"{marker} is required here (MESHPERF_REQUIRE): {missing}")
             item.add_marker(pytest.mark.skip(reason=missing))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def store_of_the_tests(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """No test writes into the store of whoever runs it."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MESHPERF_STORE", str(tmp_path_factory.getbasetemp() / "store.sqlite"))
+        yield
 
 
 @pytest.fixture

@@ -17,12 +17,14 @@ from meshperf.environments.asking import ask
 from meshperf.meshes import claims, envoy_admin
 from meshperf.meshes.base import AppAddress
 from meshperf.meshes.consul.layout import PUBLIC_PORT, Layout, Workload
+from meshperf.meshes.consul.proofs import proofs
 from meshperf.meshes.consul.questions import spiffe_id
 from meshperf.meshes.envoy_facts import Hops
 from meshperf.spec.experiment import Arm
+from meshperf.spec.graph import CLIENT
 from meshperf.spec.records import Claim
 
-__all__ = ["Callers", "Observer", "is_hop", "toward"]
+__all__ = ["Callers", "Observer", "is_hop", "is_own_app", "toward"]
 
 _SLACK = 0.01
 _SLACK_BYTES = 8192
@@ -70,6 +72,7 @@ class Observer:
             found += self._refusals(service, when)
             if self.arm.mode == "http":
                 found += self._identities(service, when)
+        found += proofs(self.arm, self.layout, self.edges[CLIENT, self.layout.entry], when)
         found += self._way(when)
         for workload in self.layout.workloads:
             found += [self._workers(workload, when), self._unchanged(workload, when)]
@@ -185,7 +188,12 @@ class Observer:
 
 def is_hop(cluster: str) -> bool:
     """Whether a cluster of a sidecar carries the application's requests; the others are Consul's own."""
-    return cluster == "local_app" or ".internal." in cluster
+    return is_own_app(cluster) or ".internal." in cluster
+
+
+def is_own_app(cluster: str) -> bool:
+    """Whether a cluster leads to the sidecar's own service."""
+    return cluster == "local_app"
 
 
 def toward(counters: Mapping[str, int], service: str, name: str) -> int:

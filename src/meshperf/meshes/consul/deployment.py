@@ -25,7 +25,7 @@ from meshperf.meshes.base import AppAddress, AppNeeds, ArmDeployment, pod
 from meshperf.meshes.binaries import Binary
 from meshperf.meshes.consul.agent_config import agent_configuration, configuration_digest
 from meshperf.meshes.consul.bootstrap import bootstrap_argv, completed, sidecar_argv
-from meshperf.meshes.consul.claims import Callers, Observer, is_hop
+from meshperf.meshes.consul.claims import Callers, Observer, is_hop, is_own_app
 from meshperf.meshes.consul.facts import Seen, configured_facts
 from meshperf.meshes.consul.layout import (
     ADMIN_PORT,
@@ -98,7 +98,7 @@ class Prepared:
         # From another pod: whoever is in the service's own pod has its sidecar's address.
         outside = self.layout.outside
         client, entry = self.layout.client, self.layout.workload(self.graph.entry)
-        hops = Hops(client.admin, entry.admin, is_hop=is_hop, mode=self.arm.mode)
+        hops = Hops(client.admin, entry.admin, is_hop=is_hop, to_app=is_own_app, mode=self.arm.mode)
         return ArmDeployment(
             target=Target(
                 name=self.resident,

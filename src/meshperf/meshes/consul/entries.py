@@ -13,8 +13,12 @@ from typing import Any
 from meshperf.meshes.consul.layout import Layout, Workload
 from meshperf.spec.experiment import Arm, Functions
 
-__all__ = ["REQUEST_TIMEOUT_S", "TLS_1_3", "configuration_entries", "percentages"]
+__all__ = ["DENIED", "MOST_RULES", "REQUEST_TIMEOUT_S", "TLS_1_3", "configuration_entries", "percentages"]
 
+DENIED = "/meshperf/denied"
+"""What no rule admits, where there are rules."""
+MOST_RULES = 200
+"""Consul excludes every earlier rule in each later one, so n rules become n²/2 conditions in the sidecar."""
 REQUEST_TIMEOUT_S = 15.0
 """Envoy's own, which Consul leaves in force where no route says another one."""
 TLS_1_3 = {"tls_min_version": "TLSv1_3", "tls_max_version": "TLSv1_3"}
@@ -109,7 +113,8 @@ def _intentions(service: str, callers: Sequence[str], functions: Functions) -> d
         if functions.authorization_rules:
             paths = [f"/meshperf-rule-{index}" for index in range(functions.authorization_rules - 1)]
             rules = [{"path_exact": path} for path in paths] + [{"path_prefix": "/"}]
-            permissions = [{"action": "allow", "http": rule} for rule in rules]
+            permissions = [{"action": "deny", "http": {"path_prefix": DENIED}}]
+            permissions += [{"action": "allow", "http": rule} for rule in rules]
             sources.append({"name": caller, "permissions": permissions})
         else:
             sources.append({"name": caller, "action": "allow"})

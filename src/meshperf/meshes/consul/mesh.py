@@ -9,6 +9,7 @@ from meshperf.errors import PrerequisiteError, UsageError
 from meshperf.meshes.base import Detection, Preparation
 from meshperf.meshes.binaries import Binary, find_binary
 from meshperf.meshes.consul.agent_config import check_settings
+from meshperf.meshes.consul.entries import MOST_RULES
 from meshperf.meshes.consul.layout import CONTROL, OUTSIDER
 from meshperf.meshes.programs import CONSUL, find_envoy
 from meshperf.spec.experiment import Arm
@@ -100,6 +101,13 @@ def _troubles(arm: Arm, graph: Graph, environment: str) -> list[tuple[str, str]]
             found.append((f"`{name}` is not there: {_CANNOT[name]}", "leave it out"))
         elif name in _HTTP_ONLY and arm.mode == "tcp":
             found.append((f"`{name}` is about requests, and `mode: tcp` forwards bytes", "write `mode: http`"))
+    if arm.functions.authorization_rules > MOST_RULES:
+        found.append(
+            (
+                f"Consul excludes every earlier rule in each later one, and more than {MOST_RULES} are not carried",
+                f"write at most {MOST_RULES}",
+            )
+        )
     if environment == "local" and arm.limits.keys() & {"server"}:
         found.append(
             (
