@@ -15,6 +15,7 @@ from pathlib import Path
 from meshperf.environments.asking import mutual_tls
 from meshperf.meshes.identities import Authority
 from meshperf.meshes.istio.layout import Layout
+from meshperf.spec.graph import CLIENT
 
 __all__ = ["Credentials"]
 
@@ -56,8 +57,7 @@ class Credentials:
             identity.certificate.rename(place / "cert-chain.pem")
             identity.key.rename(place / "key.pem")
         stranger = authority.issue(_STRANGER, path=layout.identity_path(_STRANGER))
-        client = layout.workloads[0]
-        foreigner = foreign.issue(client, path=layout.identity_path(client))
+        foreigner = foreign.issue(CLIENT, path=layout.identity_path(CLIENT))
         return cls(
             signing=signing,
             provided=provided,

@@ -1,13 +1,11 @@
-"""One resident of Istio: certificates, control plane, a sidecar in every pod, the first request; and its facts.
+"""One resident of Istio: certificates, control plane, a sidecar in every pod, the first request.
 
 Callees get their sidecars before their callers, the client last, so that nobody calls into a pod that does not listen
-yet. What was configured is digested without the addresses and paths of this run.
+yet.
 """
 
 from __future__ import annotations
 
-import hashlib
-import json
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -20,25 +18,22 @@ from meshperf.errors import DeploymentError
 from meshperf.load.plan import Target
 from meshperf.meshes import envoy_admin, envoy_facts
 from meshperf.meshes.base import APP_PORT, AppAddress, AppNeeds, ArmDeployment, pod
-from meshperf.meshes.istio import settings
 from meshperf.meshes.istio.control_plane import ControlPlane, start_control_plane
 from meshperf.meshes.istio.credentials import Credentials
 from meshperf.meshes.istio.installation import Installation
 from meshperf.meshes.istio.layout import NAMESPACE, OUTSIDER, Layout
 from meshperf.meshes.istio.observer import Observer, unsettled
+from meshperf.meshes.istio.resident_facts import configuration_digest, resident_facts
 from meshperf.meshes.istio.resources import resources
 from meshperf.meshes.istio.sidecar import Sidecar, start_sidecar
-from meshperf.meshes.none import NO_LIBRARY
 from meshperf.spec.experiment import Arm
 from meshperf.spec.graph import CLIENT, Graph
-from meshperf.spec.records import Fact, Facts
+from meshperf.spec.records import Facts
 
-__all__ = ["INBOUND_SOURCE", "Prepared", "configuration_digest"]
+__all__ = ["INBOUND_SOURCE", "Prepared"]
 
 INBOUND_SOURCE = "127.0.0.6"
 """From where a sidecar reaches its own application: Istio's choice, by which its rules tell such connections."""
-_ISTIOS_RETRIES = 2
-"""What Istio does where it is told nothing."""
 _SETTLED_WITHIN_S = 15.0
 
 
@@ -85,6 +80,7 @@ class Prepared:
         virtual = f"{entry.virtual}:{APP_PORT}"
         inside = site.reach(client, APP_PORT, at=entry.virtual)
         first = envoy_facts.first_request(inside, since=since)
+        digest = configuration_digest(self.arm, layout, self.installation.template_sha256)
         hops = envoy_facts.Hops(
             sidecars[CLIENT].admin,
             sidecars[layout.entry].admin,
@@ -99,7 +95,7 @@ class Prepared:
                 network_namespace=site.namespace(client),
             ),
             processes=self._processes(plane, sidecars),
-            facts={**self._facts(), **first},
+            facts={**resident_facts(self.arm, self.installation, digest), **first},
             observe=Observer(
                 arm=self.arm,
                 layout=layout,
@@ -129,73 +125,11 @@ class Prepared:
         pairs = [(sidecars[name].envoy, sidecars[name].agent) for name in self.layout.workloads]
         return (*(process for pair in pairs for process in pair), plane.process)
 
-    def _facts(self) -> Facts:
-        arm, found = self.arm, self.installation
-        digest = configuration_digest(arm, self.layout, found.template_sha256)
-        functions = arm.functions
-        retries = functions.retries or (_ISTIOS_RETRIES if arm.defaults == "mesh" and arm.mode == "http" else 0)
-        told = {**settings.WITHOUT_ISTIOS_ENVOY, **arm.control_plane}
-        return {
-            **envoy_facts.mesh_facts(
-                arm,
-                version=found.istiod.version,
-                release=settings.RELEASE,
-                label=settings.LABEL,
-                control_plane=f"istiod {found.istiod.version}"
-                f"{', started without Kubernetes by meshperf' if found.istiod.patched else ''}",
-                config_digest=digest,
-            ),
-            **envoy_facts.proxy_facts(found.envoy),
-            **envoy_facts.program_facts(found.istiod),
-            **envoy_facts.program_facts(found.agent),
-            "binary.envoy-bootstrap.sha256": Fact(value=found.template_sha256, source="file"),
-            **envoy_facts.declared_facts(
-                arm,
-                interception="iptables redirect",
-                key_type="ECDSA P-256" if arm.defaults == "equal" else "RSA 2048",
-                telemetry="counters" if arm.defaults == "equal" else "none",
-                request_timeout_s=functions.timeout_s,
-                retries=retries,
-            ),
-            "proxy.config_digest": Fact(value=digest, source="adapter"),
-            **{
-                f"control_plane.{name}": Fact(value=value, source="adapter", observed=False)
-                for name, value in told.items()
-            },
-            **NO_LIBRARY,
-        }
-
     def _observed(self, inside: str, sidecars: Mapping[str, Sidecar], hops: envoy_facts.Hops) -> Facts:
         facts = {**envoy_facts.security_facts(sidecars[CLIENT].admin), **hops.facts()}
         if self.arm.mode == "http":
             facts |= envoy_facts.header_growth(ask(inside, "/whoami").json())
         return facts
-
-
-def configuration_digest(arm: Arm, layout: Layout, template_sha256: str) -> str:
-    """Digest of all that Istio was told: equal settings give equal digests on any machine and in any round."""
-    nowhere = Path("<run>")
-    text = json.dumps(
-        [
-            resources(layout, arm),
-            settings.mesh_configuration(layout, arm),
-            settings.istiod_environment(arm, nowhere),
-            [
-                settings.agent_environment(
-                    layout, arm, workload, certificates=nowhere, envoy=nowhere, bootstrap=nowhere
-                )
-                for workload in layout.workloads
-            ],
-            settings.redirection_argv(nowhere),
-            template_sha256,
-        ],
-        sort_keys=True,
-    )
-    addresses = {layout.control: "control", layout.client: CLIENT}
-    addresses |= {service.address: service.name for service in layout.services}
-    for address in sorted(addresses, key=len, reverse=True):
-        text = text.replace(address, f"<{addresses[address]}>")
-    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _settle(plane: ControlPlane, sidecars: Mapping[str, Sidecar]) -> None:

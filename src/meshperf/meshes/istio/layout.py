@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from meshperf.environments.site import Site
 from meshperf.meshes.base import APP_PORT, pod
@@ -80,12 +80,12 @@ class Layout:
     resident: str
     control: str
     """Address of the control plane's pod."""
-    client: str
-    """Address of the pod that load comes from."""
-    services: tuple[ServicePlace, ...]
-    callers: Mapping[str, Sequence[str]]
+    pods: Mapping[str, str]
+    """Address of the pod of every workload: of all that have a sidecar, the client first."""
+    services: tuple[ServicePlace, ...] = ()
+    callers: Mapping[str, Sequence[str]] = field(default_factory=dict)
     """By service, the workloads that call it."""
-    entry: str
+    entry: str = ""
 
     @classmethod
     def of(cls, site: Site, resident: str, graph: Graph) -> Layout:
@@ -94,35 +94,33 @@ class Layout:
         callers: dict[str, list[str]] = {}
         for caller, callee in graph.edges():
             callers.setdefault(callee, []).append(caller)
+        services = tuple(
+            ServicePlace(
+                name=service.name,
+                address=site.address(pod(resident, service.name)),
+                virtual=str(next(hosts)),
+                protocol=service.protocol,
+            )
+            for service in graph.services
+        )
+        client = site.address(pod(resident, CLIENT))
         return cls(
             resident=resident,
             control=site.address(pod(resident, CONTROL)),
-            client=site.address(pod(resident, CLIENT)),
-            services=tuple(
-                ServicePlace(
-                    name=service.name,
-                    address=site.address(pod(resident, service.name)),
-                    virtual=str(next(hosts)),
-                    protocol=service.protocol,
-                )
-                for service in graph.services
-            ),
+            pods={CLIENT: client} | {service.name: service.address for service in services},
+            services=services,
             callers=callers,
             entry=graph.entry,
         )
 
     @property
     def workloads(self) -> tuple[str, ...]:
-        """Everything that has a sidecar: the client, then the services."""
-        return (CLIENT, *(service.name for service in self.services))
+        """Everything that has a sidecar."""
+        return tuple(self.pods)
 
     def service(self, name: str) -> ServicePlace:
         """One service by name; an unknown one is a KeyError."""
         return {service.name: service for service in self.services}[name]
-
-    def address(self, workload: str) -> str:
-        """Address of a workload's pod."""
-        return self.client if workload == CLIENT else self.service(workload).address
 
     def identity_path(self, workload: str) -> str:
         """Path of a workload's SPIFFE id, as Istio forms it."""

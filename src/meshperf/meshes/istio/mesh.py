@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 from meshperf.environments.site import Site, folder_name
 from meshperf.errors import PrerequisiteError, UsageError
-from meshperf.meshes.base import Detection, Preparation
+from meshperf.meshes.base import ControlledProxies, Detection, Preparation
 from meshperf.meshes.istio import settings
 from meshperf.meshes.istio.installation import find_installation
 from meshperf.meshes.istio.layout import CONTROL, OUTSIDER, Layout
@@ -68,6 +68,14 @@ class IstioMesh:
             installation=find_installation(arm),
             folder=site.work_dir / "istio" / folder_name(resident),
         )
+
+    def deploy_proxies(
+        self, site: Site, arm: Arm, resident: str, *, proxies: int, endpoints: tuple[str, str]
+    ) -> ControlledProxies:
+        """For studies of the control plane; see `ControlledMesh`."""
+        from meshperf.meshes.istio.proxies import deploy_proxies
+
+        return deploy_proxies(site, arm, resident, proxies=proxies, endpoints=endpoints)
 
 
 def _troubles(arm: Arm, graph: Graph, environment: str) -> Iterator[tuple[str, str]]:

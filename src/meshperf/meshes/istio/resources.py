@@ -23,7 +23,7 @@ from meshperf.meshes.istio.layout import NAMESPACE, ROOT_NAMESPACE, Layout, Serv
 from meshperf.meshes.none import GROUP
 from meshperf.spec.experiment import Arm, Functions
 
-__all__ = ["Resource", "resources"]
+__all__ = ["Resource", "resource", "resources"]
 
 Resource = Mapping[str, Any]
 
@@ -47,7 +47,8 @@ def resources(layout: Layout, arm: Arm) -> Sequence[Resource]:
     return found
 
 
-def _resource(api: str, kind: str, name: str, spec: Mapping[str, Any], namespace: str = NAMESPACE) -> Resource:
+def resource(api: str, kind: str, name: str, spec: Mapping[str, Any], namespace: str = NAMESPACE) -> Resource:
+    """One resource as its file has it. `api`: `networking` or `security`."""
     group = {"networking": "networking.istio.io", "security": "security.istio.io"}[api]
     version = "v1alpha3" if kind == "EnvoyFilter" else "v1"
     return {
@@ -60,7 +61,7 @@ def _resource(api: str, kind: str, name: str, spec: Mapping[str, Any], namespace
 
 def _peer_authentication(arm: Arm) -> Resource:
     mode = "STRICT" if arm.mtls == "strict" else "DISABLE"
-    return _resource("security", "PeerAuthentication", "all", {"mtls": {"mode": mode}}, ROOT_NAMESPACE)
+    return resource("security", "PeerAuthentication", "all", {"mtls": {"mode": mode}}, ROOT_NAMESPACE)
 
 
 def _handshake() -> Resource:
@@ -78,7 +79,7 @@ def _handshake() -> Resource:
             "value": {"transport_socket": {"name": "envoy.transport_sockets.tls", "typed_config": context}},
         },
     }
-    return _resource("networking", "EnvoyFilter", "handshake", {"configPatches": [patch]}, ROOT_NAMESPACE)
+    return resource("networking", "EnvoyFilter", "handshake", {"configPatches": [patch]}, ROOT_NAMESPACE)
 
 
 def _service_entry(service: ServicePlace, arm: Arm) -> Resource:
@@ -92,13 +93,13 @@ def _service_entry(service: ServicePlace, arm: Arm) -> Resource:
         "ports": [port],
         "workloadSelector": {"labels": {"app": service.name}},
     }
-    return _resource("networking", "ServiceEntry", service.name, spec)
+    return resource("networking", "ServiceEntry", service.name, spec)
 
 
 def _workload_entry(service: ServicePlace) -> Resource:
     labels = {"app": service.name, "security.istio.io/tlsMode": "istio"}
     spec = {"address": service.address, "serviceAccount": service.name, "labels": labels}
-    entry = _resource("networking", "WorkloadEntry", service.name, spec)
+    entry = resource("networking", "WorkloadEntry", service.name, spec)
     return {**entry, "metadata": {**entry["metadata"], "labels": labels}}
 
 
@@ -119,7 +120,7 @@ def _authorization(layout: Layout, service: ServicePlace, functions: Functions) 
     selector = {"selector": {"matchLabels": {"app": service.name}}, "action": "ALLOW"}
     names = {f"a-others-of-{service.name}": others, f"z-callers-of-{service.name}": admitted}
     return [
-        _resource("security", "AuthorizationPolicy", name, {**selector, "rules": rules})
+        resource("security", "AuthorizationPolicy", name, {**selector, "rules": rules})
         for name, rules in names.items()
         if rules
     ]
@@ -151,7 +152,7 @@ def _routing(service: ServicePlace, arm: Arm) -> Sequence[Resource]:
         for number in range(functions.routes - 1)
     ]
     table = [taken, *others] if functions.route_match == "first" else [*others, taken]
-    return [_resource("networking", "VirtualService", service.name, {"hosts": [service.host], "http": table})]
+    return [resource("networking", "VirtualService", service.name, {"hosts": [service.host], "http": table})]
 
 
 def _destinations(service: ServicePlace, functions: Functions) -> Sequence[Mapping[str, Any]]:
@@ -173,7 +174,7 @@ def _destination(service: ServicePlace, arm: Arm) -> Sequence[Resource]:
         spec["subsets"] = [{"name": f"part-{number}"} for number in range(len(arm.functions.split))]
     if not spec:
         return ()
-    return [_resource("networking", "DestinationRule", service.name, {"host": service.host, **spec})]
+    return [resource("networking", "DestinationRule", service.name, {"host": service.host, **spec})]
 
 
 def _rate_limit(service: str, rate: float) -> Resource:
@@ -199,7 +200,7 @@ def _rate_limit(service: str, rate: float) -> Resource:
         },
     }
     spec = {"workloadSelector": {"labels": {"app": service}}, "configPatches": [patch]}
-    return _resource("networking", "EnvoyFilter", f"rate-limit-of-{service}", spec)
+    return resource("networking", "EnvoyFilter", f"rate-limit-of-{service}", spec)
 
 
 def _duration(seconds: float) -> str:
