@@ -90,7 +90,7 @@ def main(arguments: Sequence[str] | None = None) -> Outcome:
     seconds = options.warmup + options.minutes * 60
     with tempfile.TemporaryDirectory() as name, servers.workload(cores.server, "--response-bytes", "16") as server:
         printed = Path(name) / "result.json"
-        line = [sys.executable, "-m", "meshperf", "load", f"http://{server.address}/", "--json"]
+        line = [sys.executable, "-m", "meshperf", "load", f"http://{server.address}/", "--json", "--no-store"]
         line += ["--rate", f"{options.rate:g}", "--connections", "50", "--duration", f"{seconds + 3:.0f}s"]
         complaints = Path(name) / "complaints.txt"
         with printed.open("w") as out, complaints.open("w") as errors:

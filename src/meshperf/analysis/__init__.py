@@ -13,7 +13,7 @@ from meshperf.analysis.intervals import (
     ratio_estimate,
 )
 from meshperf.analysis.noise_floor import noise_floors
-from meshperf.analysis.objectives import try_objectives
+from meshperf.analysis.objectives import objective_readings, try_objectives
 from meshperf.analysis.records import (
     ArmSummary,
     Comparability,
@@ -60,6 +60,7 @@ __all__ = [
     "holm",
     "mean_amount",
     "noise_floors",
+    "objective_readings",
     "packaged_rules",
     "ratio_estimate",
     "rounds_for_margin",

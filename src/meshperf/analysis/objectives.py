@@ -14,12 +14,13 @@ from typing import TYPE_CHECKING
 from meshperf.analysis.figures import cpu_requests, error_share, figure
 from meshperf.analysis.records import ObjectiveOutcome
 from meshperf.histograms import merge
+from meshperf.spec.kinds import ObjectiveReading
 from meshperf.spec.records import RunResult
 
 if TYPE_CHECKING:
     from meshperf.spec.experiment import Objective
 
-__all__ = ["objective_value", "try_objectives"]
+__all__ = ["objective_readings", "objective_value", "try_objectives"]
 
 _OPERATORS = {"<=": operator.le, ">=": operator.ge, "<": operator.lt, ">": operator.gt}
 _QUANTILE = re.compile(r"p(\d{1,2}(?:\.\d+)?)")
@@ -45,6 +46,20 @@ def try_objectives(
             )
         )
     return tuple(outcomes)
+
+
+def objective_readings(runs: Sequence[RunResult], objectives: Sequence[Objective]) -> tuple[ObjectiveReading, ...]:
+    """Each objective on runs as a result document keeps it: what is not known is not held."""
+    return tuple(
+        ObjectiveReading(
+            objective=tried.objective,
+            value=tried.value,
+            threshold=tried.threshold,
+            unit=tried.unit,
+            held=tried.outcome == "held",
+        )
+        for tried in try_objectives("", runs, objectives)
+    )
 
 
 def objective_value(runs: Sequence[RunResult], metric: str) -> float:

@@ -32,7 +32,8 @@ class KeptExperiment:
     """For people: the bundle's path, or the store."""
     state: str
     """running, complete or interrupted; `stored` when it comes from the store, `result` from a result file."""
-    bundle: Path
+    bundle: Path | None
+    """None: there is none, as after `meshperf load`."""
     runs: tuple[RunResult, ...]
     excluded: tuple[RunResult, ...] = ()
     comparisons: tuple[Mapping[str, Any], ...]

@@ -1,4 +1,4 @@
-"""`meshperf list`: what the store holds, last saved first; experiments, then results of other tools."""
+"""`meshperf list`: what the store holds, last saved first; experiments and loads, then results of other tools."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _IMPORTED = ("ID", "SAVED (UTC)", "TOOL", "DATE (UTC)", "RATE", "P50", "P99", "E
 @click.option("--json", "as_json", is_flag=True, help="A JSON array instead of a table.")
 @click.option("--limit", type=click.IntRange(min=1), metavar="N", help="Of each kind at most the N saved last.")
 def command(as_json: bool, limit: int | None) -> int:
-    """Stored experiments and results of other tools, last saved first.
+    """Stored experiments, load tests and results of other tools, last saved first.
 
     The store is the file named by MESHPERF_STORE, or else meshperf.sqlite in your data folder.
 
@@ -45,7 +45,9 @@ def command(as_json: bool, limit: int | None) -> int:
         tables = [[_HEADINGS, *(_cells(row) for row in rows)], [_IMPORTED, *(_imported_cells(row) for row in imported)]]
         click.echo("\n\n".join(table_text(table) for table in tables if len(table) > 1))
     else:
-        click.echo("nothing is stored yet; `meshperf run FILE` and `meshperf import FILE` keep results here", err=True)
+        click.echo(
+            "nothing is stored yet; `meshperf run`, `meshperf load` and `meshperf import` keep results here", err=True
+        )
     return 0
 
 
@@ -62,7 +64,7 @@ def _document(row: ExperimentRow) -> dict[str, Any]:
         "end_time": iso(row.end_time),
         "rounds": row.rounds,
         "arms": list(row.arms),
-        "bundle": str(row.bundle),
+        "bundle": None if row.bundle is None else str(row.bundle),
         "command": row.command,
         "meshperf": row.meshperf,
     }
@@ -70,7 +72,8 @@ def _document(row: ExperimentRow) -> dict[str, Any]:
 
 def _cells(row: ExperimentRow) -> tuple[str, ...]:
     saved = row.saved.strftime("%Y-%m-%d %H:%M")
-    cells = (row.experiment_id, saved, row.name, str(row.rounds), ", ".join(row.arms), str(row.bundle))
+    bundle = "-" if row.bundle is None else str(row.bundle)
+    cells = (row.experiment_id, saved, row.name, str(row.rounds), ", ".join(row.arms), bundle)
     return tuple("".join(c if c.isprintable() else "?" for c in cell) for cell in cells)  # names come from files
 
 

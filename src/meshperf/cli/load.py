@@ -91,6 +91,7 @@ def _options(function: Callable[..., int]) -> Callable[..., int]:
                      help="When a reply counts as received."),
         click.option("--seed", type=click.IntRange(0), default=1, show_default=True),
         click.option("--allow-target", "allowed", multiple=True, metavar="HOST", help="Allow a host outside loopback."),
+        click.option("--no-store", is_flag=True, help="Do not put the result into the store of this user."),
         click.option("--json", "as_json", is_flag=True, help="Print one SMP result document."),
     ]  # fmt: skip
     for option in reversed(options):
@@ -114,15 +115,18 @@ def command(ctx: click.Context, /, targets: tuple[str, ...], **options: object) 
     is an SMP test: all of its clients and URLs are loaded.
 
     Response times count from when a request was due, not from when it could be sent. Exits 4 when the run is not valid:
-    the generator was late, the rate was not sustained, or too much failed.
+    the generator was late, the rate was not sustained, or too much failed. The result is kept in the store, for `list`,
+    `show` and `report`.
     """
+    from meshperf.cli.load_command import shown_command
     from meshperf.cli.load_file import is_test_file, run_load_file
     from meshperf.cli.load_options import LoadOptions
     from meshperf.cli.load_run import run_load
 
     given = LoadOptions(**options)  # type: ignore[arg-type]
+    default = click.core.ParameterSource.DEFAULT
+    written = [name for name in options if ctx.get_parameter_source(name) is not default]
+    shown = shown_command(targets, {name: options[name] for name in written}, ctx.command.params)
     if len(targets) == 1 and is_test_file(targets[0]):
-        default = click.core.ParameterSource.DEFAULT
-        written = [name for name in options if ctx.get_parameter_source(name) is not default]
-        return run_load_file(Path(targets[0]), given, written=written)
-    return run_load(targets, given)
+        return run_load_file(Path(targets[0]), given, written=written, command=shown)
+    return run_load(targets, given, command=shown)

@@ -1,17 +1,19 @@
-"""`meshperf load FILE`: every client and URL of an SMP test, in turn; results on stdout and nowhere else.
+"""`meshperf load FILE`: every client and URL of an SMP test, in turn; results on stdout and in the store.
 
-`meshperf run FILE` does the same and keeps the results in a bundle.
+`meshperf run FILE` does the same and keeps the results in a bundle too.
 """
 
 from __future__ import annotations
 
 import json
 import re
+import secrets
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from meshperf import spec
+from meshperf.cli.kept_runs import keep_runs
 from meshperf.cli.load_options import LoadOptions
 from meshperf.cli.load_progress import LoadProgress
 from meshperf.cli.load_run import finish, show_run
@@ -21,11 +23,12 @@ from meshperf.errors import UsageError
 from meshperf.experiment.smp_test import run_targets, smp_targets
 from meshperf.load.recording import Progress
 from meshperf.spec.records import RunResult
+from meshperf.spec.redaction import shown_text
 from meshperf.spec.smp import result_to_document
 
 __all__ = ["is_test_file", "run_load_file"]
 
-_WITH_A_FILE = ("as_json", "allowed")
+_WITH_A_FILE = ("as_json", "allowed", "no_store")
 
 
 def is_test_file(target: str) -> bool:
@@ -36,10 +39,11 @@ def is_test_file(target: str) -> bool:
     return path.suffix.lower() in (".yaml", ".yml", ".json") or path.exists()
 
 
-def run_load_file(file: Path, options: LoadOptions, *, written: Sequence[str]) -> int:
-    """Load every URL of an SMP test and print the results, in the file's order.
+def run_load_file(file: Path, options: LoadOptions, *, written: Sequence[str], command: str) -> int:
+    """Load every URL of an SMP test, print the results in the file's order, and keep them.
 
     Args:
+        command: what a reader types to load again.
         written: names of the options that were given; with a file most have no meaning.
 
     Returns:
@@ -71,7 +75,7 @@ def run_load_file(file: Path, options: LoadOptions, *, written: Sequence[str]) -
             run_targets(
                 experiment,
                 targets,
-                experiment_id="",
+                experiment_id=secrets.token_hex(6),
                 host_facts=HostReader().facts(),
                 on_progress=show,
                 keep=runs.append,
@@ -79,8 +83,17 @@ def run_load_file(file: Path, options: LoadOptions, *, written: Sequence[str]) -
             )
     finally:  # what was measured is printed, however it ended
         _show([*runs, *broken], single=len(targets) == 1, as_json=options.as_json)
+        if not options.no_store:
+            keep_runs(
+                [*runs, *broken],
+                name=experiment.name,
+                command=command,
+                to_tell=to_tell,
+                experiment=experiment,
+                text=shown_text(file.read_text(encoding="utf-8", errors="replace")),
+            )
     told = to_tell if options.as_json else to_show
-    codes = [finish(run, experiment.objectives, interrupted=False, to_tell=told) for run in runs]
+    codes = [finish(run, interrupted=False, to_tell=told) for run in runs]
     return max(codes)
 
 

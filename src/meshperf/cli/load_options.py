@@ -93,6 +93,7 @@ class LoadOptions:
     receive_clock: str = "auto"
     seed: int = 1
     allowed: tuple[str, ...] = ()
+    no_store: bool = False
     as_json: bool = False
 
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from rich.console import Console
 
-from meshperf.analysis import ObjectiveOutcome, try_objectives
+from meshperf.cli.kept_runs import keep_runs
 from meshperf.cli.load_options import LoadOptions, load_point, watched
 from meshperf.cli.load_progress import LoadProgress
 from meshperf.cli.load_summary import summarise
@@ -21,6 +21,7 @@ from meshperf.load.kinds import Shape
 from meshperf.load.shapes import shape_of
 from meshperf.load.targets import target_from_url
 from meshperf.spec.experiment import LoadPoint, Objective
+from meshperf.spec.kinds import ObjectiveReading
 from meshperf.spec.objectives import parse_objective
 from meshperf.spec.records import RunResult
 from meshperf.spec.smp import result_to_document
@@ -29,8 +30,11 @@ from meshperf.units import Unit, format_quantity
 __all__ = ["finish", "run_load", "show_run", "tell_objectives"]
 
 
-def run_load(urls: Sequence[str], options: LoadOptions) -> int:
-    """Run one load test and print it.
+def run_load(urls: Sequence[str], options: LoadOptions, *, command: str) -> int:
+    """Run one load test, print it and keep it.
+
+    Args:
+        command: what a reader types to load again, as it may be shown.
 
     Returns:
         The exit code: 0 valid, 1 an objective was broken, 4 not valid, 130 broken off.
@@ -54,6 +58,7 @@ def run_load(urls: Sequence[str], options: LoadOptions) -> int:
                 host_facts=HostReader().facts(),
                 weights=weights,
                 seed=options.seed,
+                objectives=objectives,
                 on_progress=progress.show,
             )
         else:
@@ -74,7 +79,9 @@ def run_load(urls: Sequence[str], options: LoadOptions) -> int:
         sys.stdout.write(json.dumps(result_to_document(run), indent=2) + "\n")
     else:
         show_run(run, to_show)
-    return finish(run, objectives, interrupted=interrupted, to_tell=to_tell if options.as_json else to_show)
+    if not options.no_store:
+        keep_runs([run], name="load", command=command, to_tell=to_tell)
+    return finish(run, interrupted=interrupted, to_tell=to_tell if options.as_json else to_show)
 
 
 def show_run(run: RunResult, console: Console) -> None:
@@ -100,7 +107,7 @@ def _total_s(point: LoadPoint, shape: Shape | None) -> float | None:
     return None
 
 
-def finish(run: RunResult, objectives: Sequence[Objective], *, interrupted: bool, to_tell: Console) -> int:
+def finish(run: RunResult, *, interrupted: bool, to_tell: Console) -> int:
     """Say how the objectives stand, and what the run's exit code is.
 
     Raises:
@@ -112,13 +119,13 @@ def finish(run: RunResult, objectives: Sequence[Objective], *, interrupted: bool
         classes = {**run.errors_by_reason, **run.errors_by_status, **run.errors_by_grpc_status}
         reasons = ", ".join(f"{name} {count}" for name, count in classes.items())
         raise TargetError("MP5302", f"not one reply was a success: {reasons}", hint="see above")
-    held = tell_objectives(run, objectives, to_tell)
+    held = tell_objectives(run, to_tell)
     if not run.validity.ok:
         return ExitCode.NOT_COMPARABLE
     return ExitCode.OK if held else ExitCode.GATE_FAILED
 
 
-def tell_objectives(run: RunResult, objectives: Sequence[Objective], console: Console) -> bool:
+def tell_objectives(run: RunResult, console: Console) -> bool:
     """Say how each objective stands, and whether all hold.
 
     To a test kind they are what a stage has to hold; whether that matters is the kind's own: a load and a soak test
@@ -126,18 +133,17 @@ def tell_objectives(run: RunResult, objectives: Sequence[Objective], console: Co
     """
     if run.kind is not None:
         return all(part.held for part in (run.kind.load, run.kind.soak) if part is not None)
-    outcomes = try_objectives(run.arm, [run], objectives)
-    for outcome in outcomes:
-        console.print(
-            f"objective {outcome.objective}: {outcome.outcome}, {_figure(outcome)}", markup=False, soft_wrap=True
-        )
-    return all(outcome.outcome == "held" for outcome in outcomes)
+    for reading in run.objectives:
+        console.print(f"objective {reading.objective}: {_how_it_stands(reading)}", markup=False, soft_wrap=True)
+    return all(reading.held for reading in run.objectives)
 
 
-def _figure(outcome: ObjectiveOutcome) -> str:
-    if outcome.value is None:
-        return "not known"
-    return f"{outcome.value:.3%}" if outcome.unit is Unit.RATIO else format_quantity(outcome.value, outcome.unit)
+def _how_it_stands(reading: ObjectiveReading) -> str:
+    if reading.value is None:
+        return "unknown, not known"
+    unit = Unit(reading.unit)
+    shown = f"{reading.value:.3%}" if unit is Unit.RATIO else format_quantity(reading.value, unit)
+    return f"{'held' if reading.held else 'broken'}, {shown}"
 
 
 def _objectives(texts: Sequence[str]) -> tuple[Objective, ...]:

@@ -40,10 +40,17 @@ def command(reference: str, out: Path | None, form: str | None) -> int:
       meshperf report 3f9a
       meshperf report results/sidecar-cost --out public --format html
     """
+    from meshperf.cli.kept_imported import imported_documents
     from meshperf.cli.kept_results import find
     from meshperf.cli.outside_bundles import refuse_bundle
     from meshperf.errors import UsageError
 
+    if imported_documents(reference):
+        raise UsageError(
+            "MP1001",
+            "a result of another tool has no report: it has neither arms nor what a generator says of itself",
+            hint=f"`meshperf show {reference}` shows all of it, `meshperf export {reference} --to csv` its figures",
+        )
     kept = find(reference)
     if not kept.comparisons and not kept.single:
         raise UsageError(

@@ -103,7 +103,7 @@ def _document(kept: KeptExperiment) -> dict[str, Any]:
         "experiment_id": kept.experiment_id,
         "experiment": kept.name,
         "state": kept.state,
-        "bundle": str(kept.bundle),
+        "bundle": None if kept.bundle is None else str(kept.bundle),
         "command": kept.command,
         "comparisons": list(kept.comparisons),
         "runs": [_run(run, excluded=False) for run in kept.runs] + [_run(run, excluded=True) for run in kept.excluded],

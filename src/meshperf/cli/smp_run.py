@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from meshperf.cli.experiment_run import command_line, default_folder
+from meshperf.cli.kept_runs import keep_runs
 from meshperf.cli.load_run import show_run, tell_objectives
 from meshperf.cli.output import consoles
 from meshperf.cli.progress import ExperimentProgress
@@ -19,15 +20,18 @@ from meshperf.experiment.events import Event, figures
 from meshperf.experiment.smp_test import run_targets, smp_targets
 from meshperf.load.recording import Progress
 from meshperf.spec.experiment import Experiment
+from meshperf.spec.redaction import shown_text
 from meshperf.spec.smp import result_to_document
 
 __all__ = ["run_smp_test"]
 
 
-def run_smp_test(experiment: Experiment, file: Path, *, allowed: Sequence[str], out: Path | None, as_json: bool) -> int:
+def run_smp_test(
+    experiment: Experiment, file: Path, *, allowed: Sequence[str], out: Path | None, store: bool, as_json: bool
+) -> int:
     """Run an SMP test file: every URL of every client.
 
-    Each result is in the bundle, whole, before the next URL is loaded.
+    Each result is in the bundle, whole, before the next URL is loaded; all are put into the store at the end.
 
     Returns:
         The exit code: 0 all valid, 1 an objective was broken, 4 not all valid.
@@ -75,6 +79,16 @@ def run_smp_test(experiment: Experiment, file: Path, *, allowed: Sequence[str], 
             to_tell.print(f"broken off; {kept} of {len(targets)} runs are kept in {bundle.path}/results", markup=False)
             raise
         bundle.seal()
+    if store:
+        keep_runs(
+            runs,
+            name=experiment.name,
+            command=command_line(file, allowed=allowed),
+            to_tell=to_tell,
+            experiment=experiment,
+            text=shown_text(bundle.experiment_text()),
+            bundle=bundle.path,
+        )
     if as_json:
         sys.stdout.write(json.dumps([result_to_document(run) for run in runs], indent=2) + "\n")
     else:
@@ -82,7 +96,7 @@ def run_smp_test(experiment: Experiment, file: Path, *, allowed: Sequence[str], 
             to_show.print(run.arm, markup=False, style="bold")
             show_run(run, to_show)
     told = to_tell if as_json else to_show
-    held = [tell_objectives(run, experiment.objectives, told) for run in runs]
+    held = [tell_objectives(run, told) for run in runs]
     if not all(run.validity.ok for run in runs):
         return ExitCode.NOT_COMPARABLE
     return ExitCode.OK if all(held) else ExitCode.GATE_FAILED

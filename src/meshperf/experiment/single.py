@@ -10,6 +10,7 @@ import secrets
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
+from meshperf.analysis import objective_readings
 from meshperf.experiment.assembly import (
     generator_health,
     judged,
@@ -26,7 +27,7 @@ from meshperf.load.generators import open_session, require_fit
 from meshperf.load.plan import Arrivals, Phase, ReceiveClock, SessionPlan, Target, WaitMode
 from meshperf.load.recording import PhaseRecording, Progress, SessionRecording
 from meshperf.load.targets import require_open_files
-from meshperf.spec.experiment import LoadPoint
+from meshperf.spec.experiment import LoadPoint, Objective
 from meshperf.spec.generators import OWN
 from meshperf.spec.records import (
     Counts,
@@ -56,6 +57,7 @@ def run_single(
     host_facts: Facts,
     weights: Sequence[float] = (),
     seed: int = 1,
+    objectives: Sequence[Objective] = (),
     on_progress: Callable[[str, Progress], None] | None = None,
 ) -> tuple[RunResult, bool]:
     """Load one target once, or several that share the requests.
@@ -63,6 +65,7 @@ def run_single(
     Args:
         point: also how many workers there are, how they wait, and where they are pinned.
         weights: shares of several targets in their order; none: equal.
+        objectives: what has to hold of the whole run; how they stand is in the result, unless it was broken off.
         on_progress: called about four times a second with what is under way and the counters since the beginning.
 
     Returns:
@@ -132,6 +135,8 @@ def run_single(
     elif recording.interrupted and (len(done) < len(counted) or done[-1].interrupted or not after):
         run = _invalid(run, (_BROKEN_OFF,))
     run = replace(run, warnings=(*run.warnings, *external_warnings(recording.external)))
+    if not recording.interrupted:
+        run = replace(run, objectives=objective_readings([run], objectives))
     return _with_noise(run, noise), recording.interrupted
 
 

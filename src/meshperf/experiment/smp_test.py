@@ -147,5 +147,6 @@ def _run(
         host_facts=host_facts,
         weights=item.weights,
         seed=experiment.seed,
+        objectives=experiment.objectives,
         on_progress=show,
     )

@@ -13,7 +13,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from meshperf.histograms import EMPTY, Histogram
-from meshperf.spec.kinds import KindOutcome
+from meshperf.spec.kinds import KindOutcome, ObjectiveReading
 
 __all__ = [
     "Claim",
@@ -383,6 +383,8 @@ class RunResult:
     """TLS handshakes since the session was opened."""
     kind: KindOutcome | None = None
     """The answer of the test kind that this run was made by; None for a plain run."""
+    objectives: tuple[ObjectiveReading, ...] = ()
+    """Bounds that were declared before, held against the whole run; a test kind has them at its stages instead."""
 
     @property
     def resident(self) -> str:

@@ -65,6 +65,7 @@ KNOWN_KEYS = frozenset(
         "series",
         "figures",
         "kind",
+        "objectives",
         "goodput_qps",
         "latency_by_class",
         "pair_id",
@@ -96,6 +97,7 @@ _SAME_NAME = (
     "datagrams",
     "series",
     "kind",
+    "objectives",
 )
 _ERRORS = (
     ("errors_by_reason", "by_reason"),

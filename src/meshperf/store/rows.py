@@ -25,8 +25,8 @@ class ExperimentRow:
     experiment_id: str
     name: str
     digest: str
-    bundle: Path
-    """Where its bundle lay when it was saved; it may be gone."""
+    bundle: Path | None
+    """Where its bundle lay when it was saved; it may be gone. None: there was none, as after `meshperf load`."""
     saved: datetime
     start_time: datetime | None
     """Of the first run."""
@@ -130,7 +130,7 @@ def experiment_from_row(row: RowMapping) -> ExperimentRow:
     return ExperimentRow(
         **{
             **values,
-            "bundle": Path(row["bundle"]),
+            "bundle": Path(row["bundle"]) if row["bundle"] else None,
             "saved": utc(row["saved"]),
             "start_time": utc(row["start_time"]),
             "end_time": utc(row["end_time"]),

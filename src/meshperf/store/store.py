@@ -87,21 +87,15 @@ class Store:
             StorageError: MP5404 or MP5402; the store is then as it was before.
         """
         identity = _identity(experiment_id, runs)
-        rows = [row_of(identity, run) for run in runs]
         row = {
             "experiment_id": identity,
             "name": experiment.name,
             "digest": experiment.digest,
             "bundle": str(bundle_path.resolve()),
-            "saved": datetime.now(UTC).replace(tzinfo=None),
-            "start_time": min((row["start_time"] for row in rows), default=None),
-            "end_time": max((row["end_time"] for row in rows), default=None),
-            "rounds": len({run.round for run in runs}),
             "arms": list(experiment.arms),
             "command": command,
             "experiment_text": experiment_text,
             "facts": None if facts is None else {name: asdict(fact) for name, fact in facts.items()},
-            "meshperf": __version__,
         }
         judged = [
             {
@@ -111,6 +105,60 @@ class Store:
             }
             for number, document in enumerate(comparisons)
         ]
+        self._replace(identity, row, runs, judged)
+        return identity
+
+    def save_runs(
+        self,
+        runs: Sequence[RunResult],
+        *,
+        name: str,
+        digest: str,
+        command: str,
+        text: str | None = None,
+        bundle: Path | None = None,
+    ) -> str:
+        """Keep runs that stand by themselves, under their one experiment id; that id again replaces what was there.
+
+        Args:
+            digest: SHA-256 of what they were measured by, a file or a command line.
+            command: what a reader types to measure again.
+            text: the file they were measured by, if there was one.
+            bundle: where they lie too; None: nowhere.
+
+        Returns:
+            The id they are kept under.
+
+        Raises:
+            ValueError: no runs, or of several experiments.
+            StorageError: MP5404 or MP5402; the store is then as it was before.
+        """
+        identity = _identity(None, runs)
+        row = {
+            "experiment_id": identity,
+            "name": name,
+            "digest": digest,
+            "bundle": "" if bundle is None else str(bundle.resolve()),
+            "arms": list(dict.fromkeys(run.arm for run in runs)),
+            "command": command,
+            "experiment_text": text,
+            "facts": {name: asdict(fact) for name, fact in runs[0].facts.items()},
+        }
+        self._replace(identity, row, runs, [])
+        return identity
+
+    def _replace(
+        self, identity: str, row: dict[str, Any], runs: Sequence[RunResult], judged: Sequence[dict[str, Any]]
+    ) -> None:
+        """Write an experiment with all that belongs to it, in one transaction."""
+        rows = [row_of(identity, run) for run in runs]
+        row |= {
+            "saved": datetime.now(UTC).replace(tzinfo=None),
+            "start_time": min((one["start_time"] for one in rows), default=None),
+            "end_time": max((one["end_time"] for one in rows), default=None),
+            "rounds": len({run.round for run in runs}),
+            "meshperf": __version__,
+        }
         with store_errors(self.path), writing(self._engine) as connection:
             connection.execute(delete(tables.experiments).where(tables.experiments.c.experiment_id == identity))
             connection.execute(insert(tables.experiments), row)
@@ -118,7 +166,6 @@ class Store:
                 connection.execute(insert(tables.runs), rows)
             if judged:
                 connection.execute(insert(tables.comparisons), judged)
-        return identity
 
     def save_imported(self, documents: Sequence[Mapping[str, Any]]) -> list[str]:
         """Keep results of other tools, in one transaction. The same part of the same file replaces what was there.

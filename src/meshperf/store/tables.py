@@ -36,7 +36,7 @@ experiments = Table(
     Column("experiment_id", String(64), primary_key=True),
     Column("name", Text, nullable=False),
     Column("digest", String(64), nullable=False),
-    Column("bundle", Text, nullable=False),
+    Column("bundle", Text, nullable=False),  # empty where there was none
     Column("saved", DateTime, nullable=False, index=True),
     Column("start_time", DateTime),
     Column("end_time", DateTime),

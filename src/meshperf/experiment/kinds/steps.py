@@ -17,7 +17,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from meshperf.analysis.objectives import try_objectives
+from meshperf.analysis.objectives import objective_readings
 from meshperf.experiment.assembly import generator_health, judged
 from meshperf.experiment.client_validity import CLIENT_GUARDS
 from meshperf.load.kinds import Stage
@@ -74,16 +74,7 @@ def judge_step(ran: Ran, objectives: Sequence[Objective], *, least_share: float)
                 held=share is not None and share >= least_share,
             )
         )
-    for tried in try_objectives("", [run], objectives):
-        readings.append(
-            ObjectiveReading(
-                objective=tried.objective,
-                value=tried.value,
-                threshold=tried.threshold,
-                unit=tried.unit,
-                held=tried.outcome == "held",
-            )
-        )
+    readings += objective_readings([run], objectives)
     p50, p90, p99 = (None if math.isnan(q) else float(q) for q in phase.response.quantile([0.5, 0.9, 0.99]))
     held = all(reading.held for reading in readings)
     unclean = _unclean(run)
