@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from types import ModuleType
 
 import pytest
+
+from meshperf.environments.local import LocalSite
 
 
 def _host_tree() -> ModuleType:
@@ -28,3 +30,10 @@ def host_tree() -> ModuleType:
 def plant(tmp_path: Path) -> Callable[[Mapping[str, str]], Path]:
     """Write a recorded host into a folder of its own."""
     return lambda files: _host_tree().plant(tmp_path / "host", files)
+
+
+@pytest.fixture
+def pods(tmp_path: Path) -> Iterator[LocalSite]:
+    """A site whose hosts are network namespaces; for tests marked `needs_netns`."""
+    with LocalSite.open("pods", None, tmp_path / "state", environment="netns") as site:
+        yield site

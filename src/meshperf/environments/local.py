@@ -23,7 +23,6 @@ from meshperf.environments import host_facts, processes
 from meshperf.environments.addresses import is_taken
 from meshperf.environments.cpus import assign
 from meshperf.environments.namespaces import NamespaceNetwork, inhabitants
-from meshperf.environments.namespaces.network import program
 from meshperf.environments.network import LoopbackNetwork, Network
 from meshperf.environments.pod_limits import PodLimits, members
 from meshperf.environments.process_failures import WHO_LISTENS, how_ended, last_lines, not_ready
@@ -39,7 +38,6 @@ from meshperf.spec.records import Fact, Facts
 __all__ = ["LocalSite"]
 
 GRACE_S = 1.0
-IP_WITHIN_S = 10.0
 FIRST_POLL_S, SLOWEST_POLL_S = 0.005, 0.05
 
 
@@ -47,15 +45,16 @@ class LocalSite:
     """A `Site` of processes on this machine. A context manager; open it with `LocalSite.open`."""
 
     def __init__(
-        self, *, state: Path, work_dir: Path, plan: CpuPlan, token: str, experiment_id: str, ip: str | None
+        self, *, state: Path, work_dir: Path, plan: CpuPlan, token: str, experiment_id: str, environment: str
     ) -> None:
         self.cpus = plan
         self.work_dir = work_dir
         self._state_file = state
-        self._ip = ip
         self._network: Network = LoopbackNetwork()
-        if ip is not None:
-            self._network = NamespaceNetwork(token=token[:6], run_ip=self._run_ip, note=self._note)
+        if environment == "netns":
+            self._network = NamespaceNetwork(
+                token=token[:6], run=self._run, batch=work_dir / "network.batch", note=self._note
+            )
         self.kind = self._network.kind
         self._limits = PodLimits(token, note=self._note)
         self._experiment_id = experiment_id
@@ -96,13 +95,12 @@ class LocalSite:
             state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
         except OSError as error:
             raise StorageError("MP5401", f"cannot make the folder {state_dir}: {error.strerror}") from error
-        ip = program() if environment == "netns" else None
         site = cls(
             state=state_dir / f"site-{token}.json",
             work_dir=work_dir,
             plan=plan,
             token=token,
-            ip=ip,
+            environment=environment,
             experiment_id=experiment_id,
         )
         atexit.register(site.close)
@@ -124,12 +122,6 @@ class LocalSite:
             raise StorageError(code, f"cannot set up the folder {self.work_dir}: {error.strerror}") from error
         self._note()
         self._network.open()
-
-    def _run_ip(self, namespace: str, commands: Sequence[str]) -> None:
-        assert self._ip is not None
-        batch = self.folder("network") / "batch"
-        batch.write_text("".join(f"{line}\n" for line in commands))
-        self._run([self._ip, "-batch", str(batch)], namespace, IP_WITHIN_S)
 
     def __enter__(self) -> LocalSite:
         return self
@@ -176,6 +168,18 @@ class LocalSite:
             KeyError: the host has no limits.
         """
         return self._limits.pressure(host)
+
+    def netem_available(self) -> bool:
+        """Whether the kernel can delay packets between hosts (netem); never between loopback addresses."""
+        return self._network.netem_available()
+
+    def delay(self, host: str, seconds: float) -> None:
+        """Hold back whatever a host sends to others by so many seconds; 0 takes the delay away.
+
+        Raises:
+            PrerequisiteError: MP3012, the kernel cannot.
+        """
+        self._network.delay(host, seconds)
 
     def run(self, argv: Sequence[str], *, host: str | None = None, deadline_s: float = 30.0) -> str:
         """Run a command to its end in a host's network, below the supervisor; returns its standard output.

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import Protocol
 
 from meshperf.environments.addresses import LoopbackBlock
+from meshperf.errors import PrerequisiteError
 from meshperf.spec.records import Fact, Facts
 
 __all__ = ["LoopbackNetwork", "Network"]
@@ -39,6 +40,18 @@ class Network(Protocol):
 
     def reach(self, host: str, port: int, *, at: str | None = None) -> str:
         """How meshperf dials a port of a host, in the grammar of `reaching`."""
+        ...
+
+    def netem_available(self) -> bool:
+        """Whether the kernel can delay what one host sends to another."""
+        ...
+
+    def delay(self, host: str, seconds: float) -> None:
+        """Hold back whatever a host sends to others [s]; 0 takes the delay away.
+
+        Raises:
+            PrerequisiteError: MP3012, it cannot.
+        """
         ...
 
     def made(self) -> Mapping[str, str]:
@@ -83,6 +96,20 @@ class LoopbackNetwork:
     def reach(self, host: str, port: int, *, at: str | None = None) -> str:
         """`ip:port`; whose connection it is makes no difference here."""
         return f"{at or self.address(host)}:{port}"
+
+    def netem_available(self) -> bool:
+        """False: all hosts share one loopback device, with the rest of this machine."""
+        return False
+
+    def delay(self, host: str, seconds: float) -> None:
+        """Refused.
+
+        Raises:
+            PrerequisiteError: MP3012.
+        """
+        raise PrerequisiteError(
+            "MP3012", "loopback addresses have no link that could be delayed", hint="write `environment: netns`"
+        )
 
     def made(self) -> Mapping[str, str]:
         """Nothing that outlives meshperf."""

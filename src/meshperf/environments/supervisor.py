@@ -50,20 +50,13 @@ def prctl(option: int, argument: int, second: int = 0) -> None:
     Raises:
         OSError: the kernel refused it.
     """
-    if _libc.prctl(option, ctypes.c_ulong(argument), ctypes.c_ulong(second), 0, 0) != 0:
+    _checked(_libc.prctl(option, ctypes.c_ulong(argument), ctypes.c_ulong(second), 0, 0), "prctl")
+
+
+def _checked(result: int, what: str) -> None:
+    if result != 0:
         number = ctypes.get_errno()
-        raise OSError(number, os.strerror(number))
-
-
-def enter_network(descriptor: int) -> None:
-    """Move the calling thread into the network namespace that an open file stands for.
-
-    Raises:
-        OSError: the kernel refused it.
-    """
-    if _libc.setns(descriptor, CLONE_NEWNET) != 0:
-        number = ctypes.get_errno()
-        raise OSError(number, os.strerror(number))
+        raise OSError(number, f"{what}: {os.strerror(number)}")
 
 
 def become(uid: int, gid: int) -> None:
@@ -80,9 +73,7 @@ def become(uid: int, gid: int) -> None:
     # Version 3 of the call: two sets of effective, permitted and inheritable rights, the second for numbers from 32 on.
     header = (ctypes.c_uint32 * 2)(0x20080522, 0)
     sets = (ctypes.c_uint32 * 6)(kept, kept, kept, 0, 0, 0)
-    if _libc.capset(header, sets) != 0:
-        number = ctypes.get_errno()
-        raise OSError(number, f"cannot keep the right to read as user {uid}: {os.strerror(number)}")
+    _checked(_libc.capset(header, sets), f"keeping the right to read as user {uid}")
     prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, CAP_DAC_READ_SEARCH)
 
 
@@ -193,20 +184,15 @@ class Run:
 
 
 class Launch:
-    """What a new process does between fork and exec: the order of these steps is the point of this class.
+    """What a new process does between fork and exec, in an order that matters.
 
-    Network and control groups come first, while the rights are there. The user comes before the parent-death signal,
-    because a change of user clears that signal. Another user keeps one right of root's, to read past file modes:
-    programs, certificates and configuration are often where only root may look, and the user is there to be told
-    apart by redirection rules, not to lock the program in.
+    Network and control groups come first, while the rights are there; the user before the parent-death signal, which a
+    change of user clears. Another user keeps one right of root's, to read past file modes: programs and certificates
+    are often where only root may look, and the user is there for redirection rules, not to lock the program in.
     """
 
     def __init__(self, request: dict[str, Any], doors: contextlib.ExitStack) -> None:
-        """Open whatever it takes, so that a missing file is named here and not in the new process.
-
-        Raises:
-            OSError: a namespace or control group is not there.
-        """
+        """Open whatever it takes, so that a missing file is named here and not in the new process (OSError)."""
         self._parent = os.getpid()
         self._cpus = request["cpus"]
         self._user = request.get("user")
@@ -217,7 +203,7 @@ class Launch:
     def __call__(self) -> None:
         try:
             if self._namespace is not None:
-                enter_network(self._namespace)
+                _checked(_libc.setns(self._namespace, CLONE_NEWNET), "entering the network namespace")
             for group in self._groups:
                 os.write(group, b"0")
             if self._cpus:

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import fcntl
+import ipaddress
 import socket
 import struct
 from collections.abc import Callable, Sequence
 
-from meshperf.environments.host_files import Unavailable, observe
+from meshperf.environments.host_files import HostFiles, Unavailable, observe
 from meshperf.environments.reaching import inside
 from meshperf.spec.records import Fact, Facts, FactValue
 
-__all__ = ["facts", "plug", "pod", "switch"]
+__all__ = ["carries", "facts", "name_servers", "plug", "pod", "switch"]
 
 _SIOCETHTOOL = 0x8946
 _SIOCGIFMTU = 0x8921
+_HAS_LINK = 0x0A
 _OFFLOADS = {"checksum": 0x16, "tso": 0x1E, "gso": 0x23, "gro": 0x2B}
 """By the number that asks the kernel for it (ETHTOOL_GTXCSUM and so on)."""
 
@@ -36,23 +39,43 @@ def switch() -> Sequence[str]:
     )
 
 
-def plug(number: int, pod_namespace: str) -> Sequence[str]:
-    """Inside the switch's namespace: a cable whose other end is `eth0` of the pod."""
-    port = f"v{number}"
-    return (
-        f"link add {port} type veth peer name eth0 netns {pod_namespace}",
-        f"link set {port} addrgenmode none master br0 up",
-    )
+def plug(number: int) -> Sequence[str]:
+    """Inside the switch's namespace, after the pod is configured: its cable is put into the bridge."""
+    return (f"link set v{number} addrgenmode none master br0 up",)
 
 
-def pod(address: str, gateway: str) -> Sequence[str]:
-    """Inside the pod's namespace. The gateway does not exist: packets to it end there."""
+def pod(
+    number: int, switch_namespace: str, address: str, gateway: str, name_servers: Sequence[str] = ()
+) -> Sequence[str]:
+    """Inside the pod's namespace: its end of the cable. The gateway does not exist: packets to it end there.
+
+    Args:
+        name_servers: this machine's. Nobody answers for them in a pod; a program that asks is told so at once instead
+            of waiting for seconds while it starts.
+    """
     return (
         "link set lo up",
+        f"link add eth0 type veth peer name v{number} netns {switch_namespace}",
         "link set eth0 addrgenmode none up",
         f"addr add {address} dev eth0",
         f"route add default via {gateway} dev eth0 onlink",
+        *(f"route add unreachable {server}" for server in name_servers),
     )
+
+
+def name_servers(files: HostFiles | None = None) -> tuple[str, ...]:
+    """IPv4 addresses outside loopback that this machine resolves names with."""
+    try:
+        lines = (files or HostFiles()).text("/etc/resolv.conf").splitlines()
+    except Unavailable:
+        return ()
+    found = []
+    for words in (line.split() for line in lines):
+        if len(words) > 1 and words[0] == "nameserver":
+            with contextlib.suppress(ValueError):  # IPv6, which pods do not speak among one another, or nonsense
+                address = ipaddress.IPv4Address(words[1])
+                found += [] if address.is_loopback else [str(address)]
+    return tuple(dict.fromkeys(found))
 
 
 def facts(kind: str, switch_namespace: str | None) -> Facts:
@@ -82,16 +105,29 @@ def _mtu() -> int:
 
 
 def _offloads() -> str:
-    on = []
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asking:
-        for name, number in _OFFLOADS.items():
-            question = _EthtoolValue(number, 0)
-            # struct ifreq: the name, then a pointer to what is asked and will be answered.
-            request = struct.pack("16sP16x", b"br0", ctypes.addressof(question))
-            try:
-                fcntl.ioctl(asking, _SIOCETHTOOL, request)
-            except OSError as error:
-                raise Unavailable(f"the bridge's offloads: {error.strerror}") from None
-            if question.data:
-                on.append(name)
+    try:
+        on = [name for name, number in _OFFLOADS.items() if _ethtool("br0", number)]
+    except OSError as error:
+        raise Unavailable(f"the bridge's offloads: {error.strerror}") from None
     return ", ".join(on) or "none"
+
+
+def carries(device: str) -> bool:
+    """Whether a device of the thread's network carries packets now.
+
+    Asking is what counts: the kernel notes late that a cable was plugged in, and until then drops what is sent, so that
+    the first connection of a pod would take a second. When it is asked this way it catches up at once.
+
+    Raises:
+        OSError: no such device.
+    """
+    return bool(_ethtool(device, _HAS_LINK))
+
+
+def _ethtool(device: str, number: int) -> int:
+    question = _EthtoolValue(number, 0)
+    # struct ifreq: the name, then a pointer to what is asked and will be answered.
+    request = struct.pack("16sP16x", device.encode(), ctypes.addressof(question))
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asking:
+        fcntl.ioctl(asking, _SIOCETHTOOL, request)
+    return int(question.data)

@@ -12,17 +12,19 @@ so that a connection to any address is routed, and rules of redirection get to s
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 
-from meshperf.environments.namespaces import link
+from meshperf.environments.namespaces import link, link_delay
 from meshperf.environments.namespaces.creation import create
 from meshperf.environments.namespaces.naming import Block, pod_name, switch_name
 from meshperf.environments.namespaces.removal import remove
-from meshperf.environments.reaching import NAMESPACES, Place
-from meshperf.errors import DeploymentError, PrerequisiteError
+from meshperf.environments.reaching import NAMESPACES, Place, inside
+from meshperf.errors import DeploymentError, PrerequisiteError, StorageError
 from meshperf.spec.records import Facts
 
 __all__ = ["NamespaceNetwork", "program"]
@@ -31,8 +33,11 @@ SWITCH = "(switch)"
 """Stands for the bridge's namespace among the hosts of the state file; no host can be named so."""
 _INSTEAD = "run meshperf as root, or write `environment: local` (hosts are loopback addresses then)"
 
-RunIp = Callable[[str, Sequence[str]], None]
-"""Runs a batch of commands of `ip` inside a namespace (its path). Raises DeploymentError with what it said."""
+_NEEDS = "the kernel needs the modules bridge and veth; without them write `environment: local`"
+IP_WITHIN_S = 10.0
+
+Run = Callable[[Sequence[str], str, float], str]
+"""Runs a command inside a namespace (its path) with a deadline [s]; raises DeploymentError with what it said."""
 
 
 class NamespaceNetwork:
@@ -40,19 +45,26 @@ class NamespaceNetwork:
 
     kind = "netns"
 
-    def __init__(self, *, token: str, run_ip: RunIp, note: Callable[[], None], block: Block | None = None) -> None:
+    def __init__(self, *, token: str, run: Run, batch: Path, note: Callable[[], None]) -> None:
         """
         Args:
             token: six hexadecimal digits, the site's own.
+            batch: file that commands are written to for `ip`; below the scratch folder.
             note: writes the state file; called before anything is made, so that a crash leaves nothing unnamed.
+
+        Raises:
+            PrerequisiteError: MP3010, not root, or no `ip` program.
         """
         self._token = token
-        self._run_ip = run_ip
+        self._program = program()
+        self._run = run
+        self._batch = batch
         self._note = note
-        self._block = block or Block.draw()
+        self._block = Block.draw()
         self._numbers: dict[str, int] = {}
         self._made: dict[str, str] = {}
         self._lock = threading.RLock()
+        self._can_delay: bool | None = None
         self._closed = False
 
     def open(self) -> None:
@@ -62,12 +74,12 @@ class NamespaceNetwork:
             PrerequisiteError: MP3010, namespaces cannot be made here. DeploymentError: MP5103, the name is taken.
         """
         try:
-            self._run_ip(self._create(SWITCH, switch_name(self._token)), link.switch())
+            self._ip(self._create(SWITCH, switch_name(self._token)), link.switch())
         except DeploymentError as refused:
             if refused.code != "MP5102":
                 raise
             said = "; ".join(refused.log) or refused.message
-            raise PrerequisiteError("MP3010", f"no bridge can be made here: {said}", hint=_INSTEAD) from None
+            raise PrerequisiteError("MP3010", f"no bridge can be made here: {said}", hint=_NEEDS) from None
 
     def address(self, host: str) -> str:
         """The address of a host; its pod is made when it is asked for first.
@@ -88,10 +100,21 @@ class NamespaceNetwork:
             raise DeploymentError("MP5103", f"an experiment in namespaces can have {self._block.hosts} hosts at most")
         name = pod_name(self._token, number)
         path = self._create(host, name)
-        self._run_ip(str(NAMESPACES / self._made[SWITCH]), link.plug(number, name))
-        length = self._block.network.prefixlen
-        self._run_ip(path, link.pod(f"{self._block.address(number)}/{length}", self._block.gateway))
+        switch = self._made[SWITCH]
+        own = f"{self._block.address(number)}/{self._block.network.prefixlen}"
+        self._ip(path, link.pod(number, switch, own, self._block.gateway, link.name_servers()))
+        self._ip(str(NAMESPACES / switch), link.plug(number))
+        if not (inside(switch, lambda: link.carries(f"v{number}")) and inside(name, lambda: link.carries("eth0"))):
+            raise DeploymentError("MP5102", f"the link of {host} to the bridge carries nothing")
         self._numbers[host] = number
+
+    def _ip(self, namespace: str, commands: Sequence[str]) -> None:
+        try:
+            self._batch.write_text("".join(f"{line}\n" for line in commands))
+        except OSError as error:
+            code = "MP5402" if error.errno == errno.ENOSPC else "MP5401"
+            raise StorageError(code, f"cannot write {self._batch}: {error.strerror}") from error
+        self._run([self._program, "-batch", str(self._batch)], namespace, IP_WITHIN_S)
 
     def _create(self, host: str, name: str) -> str:
         """Note and make a namespace; returns its path."""
@@ -121,6 +144,28 @@ class NamespaceNetwork:
         """`ip:port@namespace`."""
         own = self.address(host)
         return str(Place(ip=at or own, port=port, namespace=self._made[host]))
+
+    def netem_available(self) -> bool:
+        """Whether the kernel can delay packets (netem); tried out on the switch, once."""
+        if self._can_delay is None:
+            self._can_delay = link_delay.available(self._run, str(NAMESPACES / self._made[SWITCH]))
+        return self._can_delay
+
+    def delay(self, host: str, seconds: float) -> None:
+        """Hold back whatever a host sends to others [s]; 0 takes the delay away.
+
+        Raises:
+            PrerequisiteError: MP3012, the kernel has no netem, or `tc` is missing.
+        """
+        if not self.netem_available():
+            raise PrerequisiteError(
+                "MP3012",
+                "packets between pods cannot be delayed here: no `tc` program, or a kernel without netem",
+                hint="install iproute2 and load the kernel's module sch_netem, or leave `link_delay` out",
+            )
+        path = self.namespace(host)
+        assert path is not None
+        link_delay.set_delay(self._run, path, seconds)
 
     def made(self) -> Mapping[str, str]:
         """Names of namespaces by host; the switch stands under `(switch)`."""
