@@ -6,9 +6,12 @@ import gzip
 import hashlib
 import json
 import os
+import shutil
 import subprocess
 import sys
+import threading
 import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -191,6 +194,48 @@ def test_binary_results_go_through_the_encoder_of_vegeta(
     record = imported_from_document(document)
     assert (record.requests, record.errors, record.source.file) == (4, 2, "results.bin")
     assert record.source.digest == hashlib.sha256(GOB).hexdigest()
+
+
+def _vegeta() -> str | None:
+    beside = Path(__file__).parents[2] / ".venv" / "tools" / "vegeta"
+    return str(beside) if beside.is_file() else shutil.which("vegeta")
+
+
+@pytest.mark.skipif(_vegeta() is None, reason="vegeta is not installed: sh benchmarks/tools.sh")
+def test_vegetas_own_binary_results_say_what_its_report_says(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    vegeta = str(_vegeta())
+    monkeypatch.setenv("VEGETA_BIN", vegeta)
+    binary = tmp_path / "results.bin"
+    with ThreadingHTTPServer(("127.0.0.1", 0), _Answers) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        attack = [vegeta, "attack", "-rate", "50", "-duration", "1s", "-timeout", "5s", "-output", str(binary)]
+        target = f"GET http://127.0.0.1:{server.server_port}/\nGET http://127.0.0.1:{server.server_port}/broken\n"
+        subprocess.run(attack, input=target.encode(), check=True, capture_output=True, timeout=20)
+        server.shutdown()
+    report = subprocess.run([vegeta, "report", "-type", "json", str(binary)], check=True, capture_output=True)
+    told = json.loads(report.stdout)
+    record = imported_from_document(imported(capsys, str(binary))[0])
+    assert record.source.digest == hashlib.sha256(binary.read_bytes()).hexdigest()
+    assert (record.requests, record.ok, record.errors) == (50, 25, 25) == (told["requests"], 25, 25)
+    assert record.errors_by_status == {"503": 25} and told["status_codes"] == {"200": 25, "503": 25}
+    assert record.offered_rps == pytest.approx(told["rate"])
+    assert record.response.total == 25 and record.max_s is not None and record.max_s * 1e9 <= told["latencies"]["max"]
+
+
+class _Answers(BaseHTTPRequestHandler):
+    """200, and 503 under `/broken`."""
+
+    protocol_version = "HTTP/1.1"
+
+    def do_GET(self) -> None:
+        self.send_response(503 if self.path == "/broken" else 200)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Nothing: the output is the test's."""
 
 
 def test_what_the_encoder_refuses_is_told(

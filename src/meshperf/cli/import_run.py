@@ -26,6 +26,8 @@ from meshperf.interchange.incoming import digest_of, open_incoming
 from meshperf.interchange.reading import read_incoming
 from meshperf.interchange.registry import forms, reader
 from meshperf.interchange.vegeta.results import BINARY, is_binary
+from meshperf.load.adapters.finding import find
+from meshperf.load.adapters.registry import adapter
 from meshperf.spec.imported import Imported
 from meshperf.spec.smp_enums import MESH_ALIASES, MESH_TYPES
 from meshperf.spec.smp_imported import imported_to_document
@@ -135,15 +137,15 @@ def _results(path: Path, form: str | None, convert_units: bool, progress: Import
 @contextmanager
 def _encoded(incoming: Incoming, form: str | None) -> Iterator[tuple[Incoming, str | None]]:
     """The same, or what vegeta makes of its binary form where vegeta is installed."""
-    vegeta = shutil.which("vegeta")
-    if vegeta is None or form not in (None, BINARY) or not is_binary(incoming):
+    vegeta = find(adapter("vegeta")) if form in (None, BINARY) and is_binary(incoming) else None
+    if vegeta is None:
         yield incoming, form
         return
     with tempfile.TemporaryDirectory(prefix="meshperf-") as folder:
         binary, lines = Path(folder) / "results.bin", Path(folder) / "results.ndjson"
         with incoming.stream() as source, binary.open("wb") as target:
             shutil.copyfileobj(source, target)
-        line = [vegeta, "encode", "--to", "json", "--output", str(lines), str(binary)]
+        line = [str(vegeta), "encode", "--to", "json", "--output", str(lines), str(binary)]
         try:
             subprocess.run(line, check=True, capture_output=True, timeout=_ENCODER_TIMEOUT_S, stdin=subprocess.DEVNULL)
         except (OSError, subprocess.SubprocessError) as problem:
