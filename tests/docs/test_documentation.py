@@ -216,14 +216,16 @@ def test_the_envoy_template_of_the_guide_holds_every_claim(tmp_path: Path) -> No
         assert sum("refused" in claim.claim for claim in claims) >= 6
 
 
-def test_the_variables_of_templates_are_those_of_the_guide() -> None:
-    from dataclasses import fields
-
-    from meshperf.meshes.envoy_config import SidecarPair
+def test_the_variables_of_templates_are_those_of_the_guide(tmp_path: Path) -> None:
+    from meshperf.meshes import AppAddress, open_mesh
+    from meshperf.meshes.envoy.templates import template_values
+    from meshperf.spec.experiment import Arm, Workload
 
     guide = (ROOT / "docs/guides/own-experiment.md").read_text(encoding="utf-8")
     table = guide.partition("A template may use these variables")[2].partition("A server sidecar")[0]
     rows = [line.split("|")[1] for line in table.splitlines() if line.startswith("| `")]
     documented = {name for row in rows for name in re.findall(r"`(\w+)`", row)}
-    pair = SidecarPair(**{field.name: "x" for field in fields(SidecarPair)})
-    assert documented == set(pair.template_values())
+    with LocalSite.open("docs", None, tmp_path / "state") as site:
+        prepared = open_mesh("envoy").prepare(site, Arm(name="a", mesh="envoy"), "a", Workload().as_graph())
+        values = template_values(prepared.layout, AppAddress(host="127.0.0.1", port=1, admin="127.0.0.1:2"))
+    assert documented == set(values)

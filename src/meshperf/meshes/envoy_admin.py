@@ -10,7 +10,7 @@ from typing import Any
 
 from meshperf.environments.asking import ask
 
-__all__ = ["TlsSeen", "configuration_digest", "counters", "tls_seen", "workers"]
+__all__ = ["TlsSeen", "configuration", "configuration_digest", "counters", "tls_seen", "workers"]
 
 TlsSeen = Mapping[str, str]
 _TLS = re.compile(r"\.ssl\.(versions|ciphers|curves|sigalgs)\.(\S+)$")
@@ -41,9 +41,14 @@ def workers(admin: str) -> int | None:
     return int(count) if isinstance(count, int) else None
 
 
+def configuration(admin: str) -> Mapping[str, Any]:
+    """All that is in force, as `/config_dump` has it; empty when it cannot be read."""
+    return ask(admin, "/config_dump").json()
+
+
 def configuration_digest(admin: str) -> str | None:
     """Digest of the configuration in force, without the times at which it was loaded; None when it cannot be read."""
-    dump = ask(admin, "/config_dump").json()
+    dump = configuration(admin)
     if not dump.get("configs"):
         return None
     return hashlib.sha256(json.dumps(_without_times(dump), sort_keys=True).encode()).hexdigest()

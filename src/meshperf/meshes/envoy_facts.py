@@ -32,6 +32,8 @@ _PROBE_HEADERS = frozenset({"host", "connection", "accept-encoding"})
 """Headers of the probe itself, which no proxy added."""
 _POLL_S = 0.01
 _HTTP1, _HTTP2 = "http1", "http2"
+_Count = Callable[[Mapping[str, int], str], int]
+"""Connections of one protocol among counters."""
 
 
 def mesh_facts(
@@ -190,15 +192,23 @@ class Hops:
     """
 
     def __init__(
-        self, client: str, server: str, *, is_hop: Callable[[str], bool] = lambda cluster: True, mode: str = "http"
+        self,
+        client: str,
+        server: str,
+        *,
+        is_hop: Callable[[str], bool] = lambda cluster: True,
+        to_app: Callable[[str], bool] | None = None,
+        mode: str = "http",
     ) -> None:
         """Args:
         client, server: admin interfaces of the client's proxy and of the one that load reaches next.
         is_hop: whether a cluster, by name, carries the application's requests, and not the mesh's own (its
             control plane speaks HTTP/2 too).
+        to_app: the same of the server's proxy, where its service calls others through it; None: `is_hop`.
         mode: `tcp` where the proxies do not look at the protocol.
         """
-        self._client, self._server, self._is_hop, self._mode = client, server, is_hop, mode
+        self._client, self._server, self._mode = client, server, mode
+        self._is_hop, self._to_app = is_hop, to_app or is_hop
         self._before: dict[str, Mapping[str, int]] = {client: {}, server: {}}
 
     def begin(self) -> None:
@@ -214,8 +224,8 @@ class Hops:
         client, server = (envoy_admin.counters(admin) for admin in (self._client, self._server))
         found = {
             "client_sidecar": self._seen(self._client, client, _downstream),
-            "between": self._seen(self._client, client, self._upstream),
-            "app": self._seen(self._server, server, self._upstream),
+            "between": self._seen(self._client, client, _upstream(self._is_hop)),
+            "app": self._seen(self._server, server, _upstream(self._to_app)),
         }
         facts = {
             f"hop.{hop}": Fact(value=", ".join(seen), source="proxies' counters")
@@ -225,19 +235,24 @@ class Hops:
         }
         return {**facts, "hop.downgrade": Fact(value=_downgrade(found), source="proxies' counters")}
 
-    def _seen(
-        self, admin: str, now: Mapping[str, int], count: Callable[[Mapping[str, int], str], int]
-    ) -> Sequence[str]:
+    def _seen(self, admin: str, now: Mapping[str, int], count: _Count) -> Sequence[str]:
         totals = {protocol: count(now, protocol) for protocol in (_HTTP1, _HTTP2)}
         new = [name for name, total in totals.items() if total > count(self._before[admin], name)]
         return new or [name for name, total in totals.items() if total]
 
-    def _upstream(self, counters: Mapping[str, int], protocol: str) -> int:
-        ending, total = f".upstream_cx_{protocol}_total", 0
-        for name, value in counters.items():
-            if name.startswith("cluster.") and name.endswith(ending):
-                total += value if self._is_hop(name.removeprefix("cluster.").removesuffix(ending)) else 0
-        return total
+
+def _upstream(is_hop: Callable[[str], bool]) -> _Count:
+    def count(counters: Mapping[str, int], protocol: str) -> int:
+        ending = f".upstream_cx_{protocol}_total"
+        return sum(
+            value
+            for name, value in counters.items()
+            if name.startswith("cluster.")
+            and name.endswith(ending)
+            and is_hop(name.removeprefix("cluster.").removesuffix(ending))
+        )
+
+    return count
 
 
 def _downstream(counters: Mapping[str, int], protocol: str) -> int:

@@ -1,9 +1,9 @@
-"""A real Envoy pair in front of a real workload: what holds, and what is caught."""
+"""Real Envoys in front of real services: what holds, and what is caught."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,32 +12,20 @@ import pytest
 from meshperf.environments.asking import ask
 from meshperf.environments.local import LocalSite
 from meshperf.errors import ComparisonError, DocumentError
-from meshperf.experiment.plan import make_plan
-from meshperf.experiment.residents import Deployed, deploy_round, require_claims
-from meshperf.meshes.envoy_claims import Observer
-from meshperf.spec.experiment import Arm, Experiment, LoadPoint
+from meshperf.experiment.residents import Deployed, require_claims
+from meshperf.meshes.envoy.claims import Observer
+from meshperf.spec.experiment import Arm
+
+Deploy = Callable[..., Deployed]
 
 pytestmark = [pytest.mark.needs_envoy, pytest.mark.needs_native]
-
-
-@pytest.fixture
-def site(tmp_path: Path) -> Iterator[LocalSite]:
-    with LocalSite.open("test", None, tmp_path / "state") as opened:
-        yield opened
-
-
-def deploy(site: LocalSite, arm: Arm) -> Deployed:
-    """The candidate arm, deployed with a baseline as an experiment would."""
-    arms = {"baseline": Arm(name="baseline", mesh="none"), arm.name: arm}
-    experiment = Experiment(name="t", subject=("mesh",), load=(LoadPoint(rate=10),), rounds=1, arms=arms)
-    return deploy_round(site, make_plan(experiment).rounds[0], experiment.workload, note=lambda text: None)[1]
 
 
 def broken(deployed: Deployed) -> list[str]:
     return [claim.claim for claim in deployed.deployment.observe("begin") if not claim.held]
 
 
-def test_a_strict_pair_holds_every_claim_and_says_what_was_agreed(site: LocalSite) -> None:
+def test_a_strict_pair_holds_every_claim_and_says_what_was_agreed(site: LocalSite, deploy: Deploy) -> None:
     deployed = deploy(site, Arm(name="envoy", mesh="envoy", mtls="strict"))
     assert broken(deployed) == []
     facts = {name: fact.value for name, fact in deployed.deployment.observed_facts().items()}
@@ -48,26 +36,26 @@ def test_a_strict_pair_holds_every_claim_and_says_what_was_agreed(site: LocalSit
     assert facts["proxy.concurrency"] == 1
 
 
-def test_a_pair_without_mtls_is_seen_as_such(site: LocalSite) -> None:
+def test_a_pair_without_mtls_is_seen_as_such(site: LocalSite, deploy: Deploy) -> None:
     deployed = deploy(site, Arm(name="envoy", mesh="envoy", mtls="off"))
     assert broken(deployed) == []
     assert deployed.deployment.observed_facts()["security.mtls"].value == "off"
 
 
-def test_tcp_mode_passes_bytes_under_mutual_tls(site: LocalSite) -> None:
+def test_tcp_mode_passes_bytes_under_mutual_tls(site: LocalSite, deploy: Deploy) -> None:
     deployed = deploy(site, Arm(name="envoy", mesh="envoy", mtls="strict", mode="tcp"))
     assert broken(deployed) == []
     assert ask(deployed.deployment.target.address, "/").status == 200
     assert deployed.deployment.observed_facts()["security.mtls"].value == "strict"
 
 
-def test_the_access_log_is_written_where_it_is_switched_on(site: LocalSite) -> None:
+def test_the_access_log_is_written_where_it_is_switched_on(site: LocalSite, deploy: Deploy) -> None:
     deployed = deploy(site, Arm(name="envoy", mesh="envoy", mtls="strict", access_log=True))
     ask(deployed.deployment.target.address, "/logged")
     assert len(list((site.work_dir / "envoy").rglob("*.access.log"))) == 2
 
 
-def test_two_workers_are_two_workers(site: LocalSite) -> None:
+def test_two_workers_are_two_workers(site: LocalSite, deploy: Deploy) -> None:
     deployed = deploy(site, Arm(name="envoy", mesh="envoy", mtls="strict", proxy_concurrency=2))
     assert broken(deployed) == []
     assert deployed.deployment.observed_facts()["proxy.concurrency"].value == 2
@@ -133,7 +121,9 @@ def template(tmp_path: Path) -> Path:
     return path
 
 
-def test_an_arm_declared_strict_whose_sidecar_takes_plaintext_is_caught(site: LocalSite, tmp_path: Path) -> None:
+def test_an_arm_declared_strict_whose_sidecar_takes_plaintext_is_caught(
+    site: LocalSite, deploy: Deploy, tmp_path: Path
+) -> None:
     arm = Arm(name="envoy", mesh="envoy", mtls="strict", server_bootstrap=template(tmp_path))
     deployed = deploy(site, arm)
     found = {"envoy": deployed.deployment.observe("begin")}
@@ -143,7 +133,9 @@ def test_an_arm_declared_strict_whose_sidecar_takes_plaintext_is_caught(site: Lo
     assert caught.value.exit_code == 4
 
 
-def test_a_template_that_asks_for_the_unknown_says_what_there_is(site: LocalSite, tmp_path: Path) -> None:
+def test_a_template_that_asks_for_the_unknown_says_what_there_is(
+    site: LocalSite, deploy: Deploy, tmp_path: Path
+) -> None:
     path = tmp_path / "client.yaml"
     path.write_text("admin: {{ no_such_thing }}\n")
     with pytest.raises(DocumentError, match="no_such_thing") as refused:
@@ -154,7 +146,9 @@ def test_a_template_that_asks_for_the_unknown_says_what_there_is(site: LocalSite
 PLAIN_CLIENT = json.dumps(PLAIN_SERVER).replace("{{ server_address }}", "{{ client_address }}").replace("@in@", "@out@")
 
 
-def test_an_arm_whose_load_goes_past_the_server_sidecar_is_caught(site: LocalSite, tmp_path: Path) -> None:
+def test_an_arm_whose_load_goes_past_the_server_sidecar_is_caught(
+    site: LocalSite, deploy: Deploy, tmp_path: Path
+) -> None:
     path = tmp_path / "client.yaml"
     text = PLAIN_CLIENT
     for mark, name in (("@admin@", "admin_port"), ("@out@", "outbound_port"), ("@app@", "app_port")):
@@ -169,7 +163,7 @@ def test_an_arm_whose_load_goes_past_the_server_sidecar_is_caught(site: LocalSit
     assert deployed.deployment.observed_facts()["security.mtls"].value == "off"
 
 
-def test_an_arm_declared_off_that_speaks_tls_is_caught(site: LocalSite) -> None:
+def test_an_arm_declared_off_that_speaks_tls_is_caught(site: LocalSite, deploy: Deploy) -> None:
     strict = deploy(site, Arm(name="envoy", mesh="envoy", mtls="strict", mode="tcp"))
     assert isinstance(strict.deployment.observe, Observer)
     declared_off = replace(strict.deployment.observe, arm=Arm(name="envoy", mesh="envoy", mtls="off", mode="tcp"))

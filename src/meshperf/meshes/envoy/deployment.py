@@ -1,0 +1,192 @@
+"""Start the sidecars of one resident, callees before their callers, and say what was deployed."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from meshperf.environments.asking import ask, mutual_tls
+from meshperf.environments.probes import http_ready
+from meshperf.environments.site import Process, ProcessSpec, Site
+from meshperf.load.plan import Target
+from meshperf.meshes import envoy_admin, envoy_facts
+from meshperf.meshes.base import AppAddress, AppNeeds, ArmDeployment, pod
+from meshperf.meshes.binaries import Binary
+from meshperf.meshes.envoy.bootstrap import bootstrap, config_digest
+from meshperf.meshes.envoy.claims import Observer, dialled
+from meshperf.meshes.envoy.counts import everything, to_callees, to_service
+from meshperf.meshes.envoy.http_filters import TIMEOUT_S
+from meshperf.meshes.envoy.layout import INBOUND_PORT, Layout, Sidecar
+from meshperf.meshes.envoy.proofs import Proofs
+from meshperf.meshes.envoy.redirection import redirect
+from meshperf.meshes.envoy.scraping import start_scraping
+from meshperf.meshes.envoy.templates import filled, template_values
+from meshperf.meshes.identities import KEY_TYPE
+from meshperf.meshes.none import NO_LIBRARY
+from meshperf.spec.experiment import Arm
+from meshperf.spec.graph import CLIENT
+from meshperf.spec.records import Fact, Facts
+
+__all__ = ["EnvoyPreparation"]
+
+_READY_S = 15.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EnvoyPreparation:
+    """One resident whose sidecars have addresses, certificates and a program, and wait for the application."""
+
+    site: Site
+    arm: Arm
+    resident: str
+    binary: Binary
+    layout: Layout
+
+    def needs(self, service: str) -> AppNeeds:
+        sidecar = self.layout.sidecars[service]
+        trusted = sidecar.own_source if self.arm.mode == "http" else None
+        return AppNeeds(host=pod(self.resident, service), trusted_peer=trusted)
+
+    def upstream(self, caller: str, callee: str) -> str:
+        ip, port = self.layout.sidecars[caller].callee(self.layout.name(callee)).dialled
+        return f"{ip}:{port}"
+
+    def deploy(self, apps: Mapping[str, AppAddress]) -> ArmDeployment:
+        layout, site = self.layout, self.site
+        configured = {
+            service: bootstrap(self.arm, layout, sidecar, apps.get(service))
+            for service, sidecar in layout.sidecars.items()
+        }
+        if layout.transparent:
+            for service, sidecar in layout.sidecars.items():
+                redirect(site, sidecar.host, inbound=service in apps)
+        since = time.monotonic()
+        processes = [
+            self._start(sidecar, self._written(sidecar, configured[service], apps))
+            for service, sidecar in layout.sidecars.items()
+        ]
+        client, server = layout.client, layout.server
+        through = dialled(site, client, client.callees[0])
+        first = envoy_facts.first_request(through, since=since)
+        scraping = None
+        if self.arm.functions.metrics:
+            scraping, scrapers = start_scraping(site, layout, self.resident)
+            processes += scrapers
+        whole = layout.single
+        hops = envoy_facts.Hops(
+            client.admin_reach,
+            server.admin_reach,
+            is_hop=everything if whole else to_callees,
+            to_app=everything if whole else to_service,
+            mode=self.arm.mode,
+        )
+        ca, stranger = layout.authority, layout.stranger
+        return ArmDeployment(
+            target=Target(
+                name=self.resident,
+                address=self.upstream(CLIENT, layout.entry),
+                host="app.meshperf",
+                network_namespace=site.namespace(pod(self.resident, CLIENT)),
+            ),
+            processes=tuple(processes),
+            facts={**self._facts(self._digest(list(configured.values()))), **first},
+            observe=Observer(
+                site=site,
+                arm=self.arm,
+                layout=layout,
+                apps=apps,
+                stranger=mutual_tls(ca, stranger.certificate, stranger.key),
+                nobody=mutual_tls(ca, None, None),
+                own={
+                    service: mutual_tls(ca, sidecar.identity.certificate, sidecar.identity.key)
+                    for service, sidecar in layout.sidecars.items()
+                },
+                loaded={
+                    service: envoy_admin.configuration_digest(sidecar.admin_reach)
+                    for service, sidecar in layout.sidecars.items()
+                },
+                hops=hops,
+                proofs=Proofs(arm=self.arm, layout=layout, through=through, scraping=scraping),
+            ),
+            observed_facts=lambda: self._observed(hops, through),
+        )
+
+    def _template(self, sidecar: Sidecar) -> Path | None:
+        return self.arm.client_bootstrap if sidecar.service == CLIENT else self.arm.server_bootstrap
+
+    def _written(self, sidecar: Sidecar, config: Mapping[str, Any], apps: Mapping[str, AppAddress]) -> Path:
+        template = self._template(sidecar)
+        path = self.layout.folder / f"{sidecar.name}.{'json' if template is None else 'yaml'}"
+        if template is None:
+            path.write_text(json.dumps(config))
+        else:
+            path.write_text(filled(template, template_values(self.layout, apps[self.layout.entry])))
+        return path
+
+    def _start(self, sidecar: Sidecar, config: Path) -> Process:
+        arguments = [
+            str(self.binary.path), "-c", str(config), "--concurrency", str(self.arm.proxy_concurrency),
+            "--disable-hot-restart", "-l", "warning",
+        ]  # fmt: skip
+        listens = [sidecar.admin, *(callee.dialled for callee in sidecar.callees if callee.bound)]
+        if sidecar.callers:
+            listens.append((sidecar.address, INBOUND_PORT))
+        return self.site.start(
+            ProcessSpec(
+                name=f"{self.resident}-{sidecar.name}-sidecar",
+                role="sidecar",
+                argv=arguments,
+                ready=http_ready(sidecar.admin_reach, "/ready"),
+                host=sidecar.host,
+                listens=tuple(f"{ip}:{port}" for ip, port in listens),
+                deadline_s=_READY_S,
+            )
+        )
+
+    def _digest(self, configured: list[dict[str, Any]]) -> str:
+        """Of our configuration without its addresses; of the user's own templates as they are written."""
+        own = config_digest(self.layout, configured)
+        templates = (self.arm.client_bootstrap, self.arm.server_bootstrap)
+        if templates == (None, None):
+            return own
+        texts = [own.encode() if path is None else path.read_bytes() for path in templates]
+        return hashlib.sha256(b"\0".join(texts)).hexdigest()
+
+    def _facts(self, digest: str) -> Facts:
+        functions, templates = self.arm.functions, (self.arm.client_bootstrap, self.arm.server_bootstrap)
+        telemetry = "counters"
+        telemetry += ", scraped every second" if functions.metrics else ""
+        telemetry += ", tracing" if functions.tracing else ""
+        minor = ".".join(self.binary.version.split(".")[:2])
+        return {
+            **envoy_facts.mesh_facts(
+                self.arm,
+                version=self.binary.version,
+                release="static",
+                label=f"envoy {minor}" if templates == (None, None) else f"envoy {minor}, own configuration",
+                control_plane="none (static configuration)",
+                config_digest=digest,
+            ),
+            **envoy_facts.proxy_facts(self.binary),
+            **envoy_facts.declared_facts(
+                self.arm,
+                interception="iptables redirect" if self.layout.transparent else "explicit port",
+                key_type=KEY_TYPE,
+                telemetry=telemetry,
+                request_timeout_s=(functions.timeout_s or TIMEOUT_S) if self.arm.mode == "http" else None,
+            ),
+            "proxy.config_digest": Fact(value=digest, source="adapter"),
+            **NO_LIBRARY,
+        }
+
+    def _observed(self, hops: envoy_facts.Hops, through: str) -> Facts:
+        """Protocols first: the question after them is a connection too."""
+        seen = {**hops.facts(), **envoy_facts.security_facts(self.layout.client.admin_reach)}
+        if self.arm.mode != "http":
+            return {**seen, "proxy.header_growth_bytes": Fact(value=0, source="adapter")}
+        return {**seen, **envoy_facts.header_growth(ask(through, "/whoami").json())}

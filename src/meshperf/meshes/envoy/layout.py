@@ -1,0 +1,176 @@
+"""Where the sidecars of one resident stand: addresses, ports, identities, and who calls whom.
+
+    load → client's sidecar ─mutual TLS→ sidecar of a service → service → its sidecar ─mutual TLS→ the next one's → …
+
+On a loopback site a host is an address, so a sidecar has a host of its own beside its service: the service tells the
+two apart by address. In namespaces they share the pod. There the sidecar calls its service from `OWN_SOURCE`, which
+no packet from outside can have.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from meshperf.environments.site import Site
+from meshperf.meshes.base import APP_PORT, pod
+from meshperf.meshes.identities import Authority, Identity
+from meshperf.spec.experiment import Arm
+from meshperf.spec.graph import CLIENT, Graph
+
+__all__ = ["ADMIN_PORT", "INBOUND_PORT", "OWN_SOURCE", "REDIRECTED_PORT", "Callee", "Layout", "Sidecar", "lay_out"]
+
+ADMIN_PORT = 15000
+REDIRECTED_PORT = 15001
+"""Where the pod's outgoing connections end up when they are redirected."""
+INBOUND_PORT = 15006
+OUTBOUND_PORT = 15101
+"""Of a pod's first callee; the next ones follow."""
+OWN_SOURCE = "127.0.0.6"
+LOCAL = "127.0.0.1"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Callee:
+    """One service that a pod calls: where its application dials, and where the sidecar goes on to."""
+
+    name: str
+    """As processes and identities name it."""
+    dialled: tuple[str, int]
+    """IP and port."""
+    bound: bool
+    """Whether the sidecar listens on that address itself; else connections to it are redirected."""
+    peer: tuple[str, int]
+    """Where the callee's sidecar is reached."""
+    identity: str
+    """SPIFFE id that the callee must have."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sidecar:
+    """One sidecar. `service` is the graph's name of what it stands beside, `name` the one it is shown by."""
+
+    service: str
+    name: str
+    host: str
+    """In whose network it runs."""
+    address: str
+    """Where it listens for callers."""
+    admin: tuple[str, int]
+    admin_reach: str
+    """How meshperf reaches the admin interface."""
+    identity: Identity
+    callers: tuple[str, ...]
+    """SPIFFE ids that it admits; the client's sidecar admits nobody."""
+    callees: tuple[Callee, ...]
+    own_source: str
+    """From which it calls its service."""
+    peer_source: str | None
+    """From which it calls other sidecars; None: as the routes say."""
+
+    @property
+    def title(self) -> str:
+        return f"{self.name} sidecar"
+
+    def callee(self, name: str) -> Callee:
+        return next(one for one in self.callees if one.name == name)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Layout:
+    """All sidecars of one resident by service, callees before their callers, the client's last."""
+
+    sidecars: Mapping[str, Sidecar]
+    entry: str
+    authority: Path
+    """Certificate that every chain ends in."""
+    stranger: Identity
+    """An identity of the same authority that nobody admits."""
+    outsider: str
+    """A host without a sidecar, from which whoever is not in the mesh calls."""
+    transparent: bool
+    single: bool
+    folder: Path
+    """Configuration, certificates and access logs."""
+    addresses: Mapping[str, str]
+    """What differs from run to run in a configuration, with the name that stands for it in digests."""
+
+    @property
+    def client(self) -> Sidecar:
+        return self.sidecars[CLIENT]
+
+    @property
+    def server(self) -> Sidecar:
+        """The one that load reaches next."""
+        return self.sidecars[self.entry]
+
+    def name(self, service: str) -> str:
+        return self.sidecars[service].name
+
+
+def lay_out(site: Site, arm: Arm, resident: str, graph: Graph, folder: Path) -> Layout:
+    """Give every pod of the graph its sidecar, with addresses and certificates."""
+    authority = Authority(folder / "certificates")
+    in_pods = site.kind == "netns"
+    transparent = arm.interception == "transparent"
+    single = len(graph.services) == 1
+    names = {service.name: "server" if single else service.name for service in graph.services} | {CLIENT: CLIENT}
+    identities = {service: authority.issue(name) for service, name in names.items()}
+    hosts = {service: pod(resident, service) if in_pods else f"{pod(resident, service)}/sidecar" for service in names}
+    edges = tuple(graph.edges())
+
+    def callees(service: str) -> tuple[Callee, ...]:
+        called = [callee for caller, callee in edges if caller == service]
+        own = LOCAL if in_pods else site.address(hosts[service])
+        at = {callee: site.address(hosts[callee]) for callee in called}
+        return tuple(
+            Callee(
+                name=names[callee],
+                dialled=(at[callee], APP_PORT) if transparent else (own, OUTBOUND_PORT + index),
+                bound=not transparent,
+                peer=(at[callee], APP_PORT if transparent else INBOUND_PORT),
+                identity=identities[callee].uri,
+            )
+            for index, callee in enumerate(called)
+        )
+
+    def sidecar(service: str) -> Sidecar:
+        host = hosts[service]
+        at = LOCAL if in_pods else site.address(host)
+        return Sidecar(
+            service=service,
+            name=names[service],
+            host=host,
+            address=site.address(host),
+            admin=(at, ADMIN_PORT),
+            admin_reach=site.reach(host, ADMIN_PORT, at=at),
+            identity=identities[service],
+            callers=tuple(identities[caller].uri for caller, callee in edges if callee == service),
+            callees=callees(service),
+            own_source=OWN_SOURCE if in_pods else site.address(host),
+            peer_source=None if in_pods else site.address(host),
+        )
+
+    order = (*(service.name for service in graph.services), CLIENT)
+    applications = {
+        site.address(pod(resident, service.name)): f"{names[service.name]}'s pod" for service in graph.services
+    }
+    return Layout(
+        sidecars={service: sidecar(service) for service in order},
+        entry=graph.entry,
+        authority=authority.certificate,
+        stranger=authority.issue(_unused("stranger", names.values())),
+        outsider=pod(resident, _unused("outsider", names)),
+        transparent=transparent,
+        single=single,
+        folder=folder,
+        addresses=applications | {site.address(hosts[service]): f"{names[service]}'s sidecar" for service in order},
+    )
+
+
+def _unused(name: str, taken: Collection[str]) -> str:
+    """A name that no service has."""
+    while name in taken:
+        name += "-x"
+    return name
