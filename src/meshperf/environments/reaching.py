@@ -1,4 +1,5 @@
-"""How meshperf itself dials what an experiment started: `ip:port`, or `ip:port@namespace` for what lives in a pod.
+"""How meshperf itself dials what an experiment started: `ip:port`, `ip:port@namespace` for what lives in a pod, or
+`unix:/path` for what listens on a socket in the file system, which belongs to no network.
 
 The one place where such an address is taken apart and a connection to it is made. A socket belongs for good to the
 network namespace of the thread that created it, so a short-lived thread enters the namespace, creates and connects the
@@ -24,6 +25,9 @@ __all__ = ["NAMESPACES", "Place", "connect", "inside", "parse"]
 
 NAMESPACES = Path("/run/netns")
 """Where named network namespaces stand, by the convention of iproute2."""
+_UNIX = "unix:"
+_LONGEST_PATH = 107
+"""The kernel keeps the path of a socket in 108 bytes with a zero at the end."""
 _CLONE_NEWNET = 0x40000000
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
@@ -38,22 +42,31 @@ class Place:
     ip: str
     port: int
     namespace: str | None = None
+    path: Path | None = None
+    """Of a socket in the file system; `ip` and `port` then say nothing."""
 
     @property
     def is_loopback(self) -> bool:
-        return ipaddress.ip_address(self.ip).is_loopback
+        return self.path is not None or ipaddress.ip_address(self.ip).is_loopback
 
     def __str__(self) -> str:
+        if self.path is not None:
+            return f"{_UNIX}{self.path}"
         dialled = f"[{self.ip}]:{self.port}" if ":" in self.ip else f"{self.ip}:{self.port}"
         return dialled if self.namespace is None else f"{dialled}@{self.namespace}"
 
 
 def parse(address: str) -> Place:
-    """Take `ip:port`, `[ipv6]:port` or either with `@namespace` apart.
+    """Take `ip:port`, `[ipv6]:port` or either with `@namespace`, or `unix:/path` apart.
 
     Raises:
         ValueError: not such an address; names of hosts are none.
     """
+    if address.startswith(_UNIX):
+        path = Path(address.removeprefix(_UNIX))
+        if not path.is_absolute() or len(os.fsencode(path)) > _LONGEST_PATH:
+            raise ValueError(f"{address!r} is no absolute path of at most {_LONGEST_PATH} bytes")
+        return Place(ip="127.0.0.1", port=0, path=path)
     dialled, at, namespace = address.partition("@")
     named, _, port = dialled.rpartition(":")
     ip = named[1:-1] if named.startswith("[") and named.endswith("]") else named
@@ -79,11 +92,24 @@ def connect(address: str, *, timeout_s: float, source: str | None = None) -> soc
         ValueError: the address cannot be taken apart. OSError: no connection, or the namespace is gone.
     """
     place = parse(address)
+    if place.path is not None:
+        return _connect_path(place.path, timeout_s)
     origin = (source, 0) if source else None
     return inside(
         place.namespace,
         lambda: socket.create_connection((place.ip, place.port), timeout=timeout_s, source_address=origin),
     )
+
+
+def _connect_path(path: Path, timeout_s: float) -> socket.socket:
+    found = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        found.settimeout(timeout_s)
+        found.connect(str(path))
+    except BaseException:
+        found.close()
+        raise
+    return found
 
 
 def inside(namespace: str | None, work: Callable[[], _Result]) -> _Result:
