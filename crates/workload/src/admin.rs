@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
+use crate::calls::tally;
 use crate::counters::{Counters, Totals};
 use crate::mmsg;
 
@@ -92,9 +93,13 @@ fn answer(mut stream: TcpStream, ready: &Ready, sources: &Sources) -> io::Result
                 })?,
             )
         }
+        Some("/calls") => {
+            let tallies = sources.workers.iter().map(|counters| &counters.calls);
+            ("200 OK", serde_json::to_string(&tally::summaries(tallies))?)
+        }
         Some(_) => (
             "404 Not Found",
-            r#"{"error":"there are /ready and /counters"}"#.to_owned(),
+            r#"{"error":"there are /ready, /counters and /calls"}"#.to_owned(),
         ),
         None => ("400 Bad Request", r#"{"error":"only GET"}"#.to_owned()),
     };

@@ -10,8 +10,9 @@ use std::net::SocketAddr;
 use meshperf_http2::{PREFACE, Preface};
 
 use crate::body::{Body, Progress};
+use crate::calls::passed;
 use crate::http1::{self, Framing, Head, LONGEST_HEAD, Parsed, Persistence, Route};
-use crate::http2::Http2;
+use crate::http2::{Fields, Http2};
 use crate::identity;
 use crate::linger::Linger;
 use crate::reply::{self, Reply};
@@ -42,6 +43,8 @@ enum Phase {
     Head,
     Body(Body),
     Serving,
+    /// Its calls to other services are under way.
+    Calling,
     Replying,
     Lingering(Linger),
 }
@@ -61,6 +64,8 @@ pub struct Connection {
     /// Of the reply that was not counted yet.
     status: Option<u16>,
     closes: bool,
+    /// Headers for the calls of the request.
+    passed: Fields,
     own: Vec<u8>,
 }
 
@@ -79,6 +84,7 @@ impl Connection {
             reply: Reply::NONE,
             status: None,
             closes: false,
+            passed: Fields::default(),
             own: Vec::new(),
         }
     }
@@ -87,11 +93,28 @@ impl Connection {
     pub fn timer(&mut self, service: &mut Service) -> Step {
         match self.phase {
             Phase::Serving => {
-                self.phase = Phase::Replying;
+                self.call_others(service);
                 self.advance(service)
             }
             Phase::Http2(ref mut http2) => http2.timer(&mut self.transport, service),
             Phase::Lingering(_) => Step::Over,
+            _ => Step::Socket,
+        }
+    }
+
+    /// The calls for the request on `stream` have ended.
+    pub fn called(&mut self, stream: u32, failed: bool, service: &mut Service) -> Step {
+        match self.phase {
+            Phase::Calling => {
+                if failed {
+                    self.fail();
+                }
+                self.phase = Phase::Replying;
+                self.advance(service)
+            }
+            Phase::Http2(ref mut http2) => {
+                http2.called(stream, failed, &mut self.transport, service)
+            }
             _ => Step::Socket,
         }
     }
@@ -144,7 +167,7 @@ impl Connection {
                         }
                     }
                 },
-                Phase::Serving => return Ok(Step::Socket),
+                Phase::Serving | Phase::Calling => return Ok(Step::Socket),
                 Phase::Replying => {
                     // Counted first: a client that has its reply must find it counted.
                     if let Some(status) = self.status.take() {
@@ -222,6 +245,11 @@ impl Connection {
     fn begin(&mut self, head: Head, service: &Service) -> io::Result<()> {
         if head.route == Route::WhoAmI {
             self.describe_caller(&head, service);
+        } else if service.calls.is_some() {
+            let unread = &self.buffer[self.start..self.end];
+            let passed =
+                http1::with_request(unread, |request, _| passed::of_headers(request.headers));
+            self.passed = passed.unwrap_or_default();
         }
         self.start += head.length;
         self.looked_at = 0;
@@ -261,7 +289,7 @@ impl Connection {
     fn serve(&mut self, service: &mut Service) -> Option<u64> {
         service.counters.requests.add(1);
         self.phase = Phase::Replying;
-        let head = self.head.take()?;
+        let head = self.head?;
         if head.route == Route::WhoAmI {
             return None;
         }
@@ -271,8 +299,36 @@ impl Connection {
         let due = service.serve();
         if due.is_some() {
             self.phase = Phase::Serving;
+        } else {
+            self.call_others(service);
         }
         due
+    }
+
+    /// The service time is over: others are called, or the reply begins.
+    fn call_others(&mut self, service: &mut Service) {
+        let calls = service.calls.is_some();
+        self.phase = if calls && service.call_others(0, std::mem::take(&mut self.passed)) {
+            Phase::Calling
+        } else {
+            Phase::Replying
+        };
+    }
+
+    /// A call failed: the reply says so instead of what was drawn.
+    fn fail(&mut self) {
+        if let Some(head) = self.head {
+            let (status, text) = reply::CALL_FAILED;
+            self.reply = reply::text(
+                &mut self.own,
+                status,
+                head.persistence,
+                head.is_head,
+                "text/plain",
+                text,
+            );
+            self.status = Some(status);
+        }
     }
 
     fn refuse(&mut self, status: u16) {

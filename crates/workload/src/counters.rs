@@ -8,6 +8,9 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use serde::Serialize;
 
+use crate::calls::plan::Plan;
+use crate::calls::tally::{CallTotals, Tally};
+
 const STATUSES: usize = 600;
 const GRPC_STATUSES: usize = 17;
 
@@ -34,6 +37,7 @@ pub struct Counters {
     pub udp_reordered: Count,
     pub udp_unsent: Count,
     pub http2_connections: Count,
+    pub calls: Tally,
     by_status: [Count; STATUSES],
     by_grpc_status: [Count; GRPC_STATUSES],
 }
@@ -51,7 +55,7 @@ impl Count {
         self.0.store(self.0.load(Relaxed).wrapping_sub(n), Relaxed);
     }
 
-    fn get(&self) -> u64 {
+    pub fn get(&self) -> u64 {
         self.0.load(Relaxed)
     }
 }
@@ -80,6 +84,7 @@ impl Default for Counters {
             udp_reordered: Count::default(),
             udp_unsent: Count::default(),
             http2_connections: Count::default(),
+            calls: Tally::default(),
             by_status: std::array::from_fn(|_| Count::default()),
             by_grpc_status: std::array::from_fn(|_| Count::default()),
         }
@@ -87,6 +92,14 @@ impl Default for Counters {
 }
 
 impl Counters {
+    /// Those of a worker that makes the calls of `plan`.
+    pub fn with_calls(plan: &Plan) -> Self {
+        Counters {
+            calls: Tally::new(plan),
+            ..Counters::default()
+        }
+    }
+
     pub fn answered(&self, status: u16) {
         if let Some(count) = self.by_status.get(usize::from(status)) {
             count.add(1);
@@ -130,6 +143,8 @@ pub struct Totals {
     pub by_status: BTreeMap<u16, u64>,
     /// Calls that were ended, by gRPC status.
     pub by_grpc_status: BTreeMap<u8, u64>,
+    #[serde(flatten)]
+    pub calls: CallTotals,
 }
 
 impl Totals {
@@ -163,6 +178,7 @@ impl Totals {
             totals.udp_reordered += worker.udp_reordered.get();
             totals.udp_unsent += worker.udp_unsent.get();
             totals.http2_connections += worker.http2_connections.get();
+            totals.calls.add(&worker.calls);
             for (status, count) in (0..).zip(&worker.by_grpc_status) {
                 if count.get() > 0 {
                     *totals.by_grpc_status.entry(status).or_default() += count.get();

@@ -9,7 +9,8 @@ mod reflection;
 mod wire;
 
 pub use call::Call;
-pub use method::Method;
+pub use echo::write_request as write_echo_request;
+pub use method::{ECHO_UNARY, Method};
 
 /// Messages are at most this long, which is what gRPC clients take by default.
 pub const LONGEST_MESSAGE: u32 = 4 << 20;
@@ -21,6 +22,7 @@ pub mod status {
     pub const RESOURCE_EXHAUSTED: u8 = 8;
     pub const UNIMPLEMENTED: u8 = 12;
     pub const INTERNAL: u8 = 13;
+    pub const UNAVAILABLE: u8 = 14;
     /// The highest there is.
     pub const LAST: u8 = 16;
 }
@@ -32,6 +34,12 @@ pub struct Failed {
     /// Printable ASCII without `%`, so it needs no escaping.
     pub text: &'static str,
 }
+
+/// The end of a call for which another service had to be called, and failed.
+pub const CALL_FAILED: Failed = Failed {
+    status: status::UNAVAILABLE,
+    text: "a call to another service failed",
+};
 
 /// What one request, or a whole call, is answered with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -53,6 +53,15 @@ impl Guest {
         }
     }
 
+    /// The calls for the request on `stream` have ended.
+    pub fn called(&mut self, stream: u32, failed: bool, service: &mut Service) -> Step {
+        match &mut self.speech {
+            Speech::Http(connection) => connection.called(stream, failed, service),
+            // Bytes without a protocol call nobody.
+            Speech::Stream(_) => Step::Socket,
+        }
+    }
+
     pub fn count_opened(&self, counters: &Counters) {
         match self.speech {
             Speech::Http(_) => counters.connections.add(1),

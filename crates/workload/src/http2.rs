@@ -17,6 +17,8 @@ use meshperf_http2::Reader;
 use meshperf_http2::frame::write_goaway;
 
 pub use blocks::Blocks;
+pub use body::Body;
+pub use fields::Fields;
 
 use crate::connection::Step;
 use crate::linger::Linger;
@@ -83,6 +85,20 @@ impl Http2 {
             return Step::Over;
         }
         self.armed = self.armed.filter(|due| *due > now_ns());
+        self.advance(transport, service)
+    }
+
+    /// The calls for the request on `stream` have ended.
+    pub fn called(
+        &mut self,
+        stream: u32,
+        failed: bool,
+        transport: &mut Transport,
+        service: &mut Service,
+    ) -> Step {
+        if self.linger.is_none() && !self.broken {
+            self.session.called(stream, failed, service, &mut self.out);
+        }
         self.advance(transport, service)
     }
 

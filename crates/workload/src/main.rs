@@ -6,6 +6,7 @@
 
 mod admin;
 mod body;
+mod calls;
 mod connection;
 #[cfg(test)]
 mod connection_tests;
@@ -124,11 +125,17 @@ fn serve(options: &Options) -> Result<(), Failure> {
             .map_err(system("copy a descriptor"))?,
     };
     for (number, doors) in (0..).zip(doors) {
-        let counters = Arc::new(Counters::default());
+        let plan = options.calls.as_deref();
+        let counters = Arc::new(plan.map_or_else(Counters::default, Counters::with_calls));
         let wake = Arc::new(Wake::new().map_err(system("make an event descriptor"))?);
         let service = Service::new(options, number, counters.clone());
         let mut worker = Worker::new(common.clone(), doors, wake.clone(), service)
             .map_err(system("use epoll"))?;
+        if let Some(plan) = &options.calls {
+            worker
+                .will_call(plan.clone(), number, options.seed)
+                .map_err(system("copy a descriptor"))?;
+        }
         let name = format!("worker-{number}");
         let thread = thread::Builder::new()
             .name(name)

@@ -3,10 +3,12 @@
 use std::ffi::OsString;
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use lexopt::prelude::*;
 
+use crate::calls::plan::Plan;
 use crate::datagram_faults::Faults;
 use crate::failure::Failure;
 use crate::service_time::ServiceTime;
@@ -22,7 +24,7 @@ usage: meshperf-workload --listen IP:PORT [options]
 
 where
   --listen IP:PORT             address to serve on; port 0 takes a free one
-  --admin IP:PORT              second listener: /ready and /counters, plain HTTP
+  --admin IP:PORT              second listener: /ready, /counters and /calls, plain HTTP
   --tcp IP:PORT                listener for bytes without a protocol
   --udp IP:PORT                listener for datagrams: each is sent back as it came
   --allow-any-address          allow addresses outside loopback
@@ -37,6 +39,11 @@ what
   --max-streams N              streams that one HTTP/2 connection may have open (1000)
   --seed N                     of service times and statuses (0)
   --spin TIME                  how long before a reply is due to stop sleeping and spin (60us)
+calls to other services, for each request
+  --call NAME=IP:PORT[,KEY=VALUE...]   repeatable; keys: times=1 share=1 stage=0 bytes=0 reply=N protocol=http1|http2|grpc
+  --call-retries N             how often a call that failed is made again (0)
+  --call-timeout TIME          after how long an attempt has failed, such as 250ms
+  --call-connections N         most open connections to one callee, for each worker (64)
 known truth
   --stall S/P                  stop for the last S of every period P, such as 200ms/1000ms
   --stall-connections SHARE    stop only this share of the connections, evenly spread
@@ -80,6 +87,8 @@ pub struct Options {
     pub stall: Option<Stall>,
     pub tls: Option<TlsFiles>,
     pub identity_header: Option<IdentityHeader>,
+    /// What each request makes this service call; None: nothing.
+    pub calls: Option<Arc<Plan>>,
     pub seconds: Option<Duration>,
 }
 
@@ -222,6 +231,15 @@ mod tests {
             ("--udp 127.0.0.1:0 --udp-reorder 1", "--udp-reorder"),
             ("--identity-header x", "--trusted-peer"),
             ("--trusted-peer 127.0.0.1", "--identity-header"),
+            ("--call b", "--call"),
+            ("--call b=127.0.0.1:1,times=0", "times"),
+            ("--call b=10.0.0.1:80", "outside loopback"),
+            ("--call-retries 1", "--call"),
+            ("--call b=127.0.0.1:1 --call-timeout 0ms", "--call-timeout"),
+            (
+                "--call b=127.0.0.1:1 --call-connections 0",
+                "--call-connections",
+            ),
             ("--seconds nan", "--seconds"),
             ("--colour", "--colour"),
             ("extra", "extra"),
@@ -243,9 +261,20 @@ mod tests {
              --status 503:0.01 --stall 200ms/1000ms --stall-connections 0.5 --tls-cert c --tls-key k --tls-client-ca a \
              --tls-client-identity spiffe://x/y --tls-client-identity spiffe://x/z --identity-header XFCC --trusted-peer 127.0.0.2 --seconds 2.5 \
              --tcp 127.0.0.1:1 --tcp-mode fixed:8:16 --udp 127.0.0.1:1 --udp-drop 2 --udp-duplicate 3 --udp-reorder 4 \
-             --grpc-status 14:0.5 --max-streams 7",
+             --grpc-status 14:0.5 --max-streams 7 --call b=127.0.0.1:1,stage=1 --call c=127.0.0.1:2,protocol=grpc \
+             --call-retries 2 --call-timeout 250ms --call-connections 3",
         )
         .expect("options");
+        let calls = options.calls.expect("calls");
+        assert_eq!(
+            (
+                calls.wanted.len(),
+                calls.retries,
+                calls.timeout_ns,
+                calls.connections
+            ),
+            (2, 2, Some(250_000_000), 3)
+        );
         assert_eq!(options.status, [(503, 0.01)]);
         assert_eq!(
             (options.grpc_status, options.max_streams),

@@ -163,6 +163,9 @@ impl Book {
     }
 }
 
+/// Status and text of the answer to a request for which another service had to be called, and failed.
+pub const CALL_FAILED: (u16, &[u8]) = (502, b"a call to another service failed\n");
+
 /// A reply whose whole text is in `own`: JSON for `/whoami`, or the reason for a refusal.
 pub fn text(
     own: &mut Vec<u8>,

@@ -5,27 +5,31 @@
 //! refuses*: an idle timeout (connections of a resident arm stay warm between slices, however long that is), and any
 //! client that could end it: a panic in one connection closes that connection.
 
+mod accepting;
+mod calling;
+
 use std::fs::File;
 use std::io::{self, ErrorKind};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::TcpListener;
 use std::os::fd::AsRawFd;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use meshperf_tls::rustls::{ServerConfig, ServerConnection};
+use meshperf_tls::rustls::ServerConfig;
 
-use crate::connection::{Connection, Step};
+use self::accepting::reserve;
+use crate::calls::{Calls, Done, OUTGOING};
+use crate::connection::Step;
 use crate::counters::Counters;
 use crate::datagram_faults::Faults;
 use crate::datagrams::Datagrams;
 use crate::doors::Doors;
-use crate::guest::{Guest, Speech};
+use crate::guest::Guest;
 use crate::service::Service;
-use crate::stream::{Mode, Stream};
+use crate::stream::Mode;
 use crate::sys::{self, Epoll, Event, NO_EVENT, Wake, now_ns};
 use crate::timers::{Purpose, Timers};
-use crate::transport::Transport;
 use crate::truth::Stall;
 
 const LISTENER: u64 = u64::MAX;
@@ -33,8 +37,6 @@ const WAKE: u64 = u64::MAX - 1;
 const STREAM_LISTENER: u64 = u64::MAX - 2;
 const DATAGRAMS: u64 = u64::MAX - 3;
 const EVENTS: usize = 256;
-/// Connections accepted in one turn.
-const ACCEPTS: usize = 64;
 
 /// What all workers of a process have in common.
 pub struct Common {
@@ -69,6 +71,8 @@ pub struct Worker {
     free: Vec<u32>,
     timers: Timers,
     turns: Vec<u64>,
+    /// Requests whose calls have ended while a stall holds their connections.
+    held: Vec<Done>,
     accepted: u64,
     /// Given up to accept and refuse one connection when no other descriptor is left.
     reserve: Option<File>,
@@ -106,6 +110,7 @@ impl Worker {
             free: Vec::new(),
             timers: Timers::default(),
             turns: Vec::new(),
+            held: Vec::new(),
             accepted: 0,
             reserve: reserve(),
         })
@@ -133,6 +138,7 @@ impl Worker {
             while let Some((token, purpose)) = self.timers.pop_due(now_ns()) {
                 self.on_timer(token, purpose);
             }
+            self.go_on_calling();
         }
         Ok(())
     }
@@ -150,12 +156,14 @@ impl Worker {
     }
 
     /// How long to sleep: short of the next due time by the stretch that is spun.
-    fn timeout(&self) -> Option<u64> {
+    fn timeout(&mut self) -> Option<u64> {
         if !self.turns.is_empty() {
             return Some(0);
         }
         let datagrams = self.datagrams.as_ref().and_then(Datagrams::next_ns);
-        let due = self.timers.next_ns().into_iter().chain(datagrams).min()?;
+        let calls = self.service.calls.as_deref_mut().and_then(Calls::next_ns);
+        let own = self.timers.next_ns().into_iter();
+        let due = own.chain(datagrams).chain(calls).min()?;
         Some(
             due.saturating_sub(now_ns())
                 .saturating_sub(self.common.spin_ns),
@@ -193,6 +201,7 @@ impl Worker {
             LISTENER | STREAM_LISTENER => self.accept(token),
             DATAGRAMS => self.receive_datagrams(),
             WAKE => {}
+            _ if token & OUTGOING != 0 => self.on_callee(token & !OUTGOING, flags),
             _ => {
                 if flags & sys::BROKEN != 0 {
                     return self.close(token);
@@ -216,6 +225,7 @@ impl Worker {
                     self.drive(token, Guest::advance);
                 }
             }
+            Purpose::Called => self.answer_held(),
             Purpose::Phase => match self.stall_of(token) {
                 Some(end) => self.timers.add(end, token, Purpose::Phase),
                 None => self.drive(token, Guest::timer),
@@ -231,7 +241,7 @@ impl Worker {
     }
 
     /// Lets a connection go on by `how`, and does what it asks for next.
-    fn drive(&mut self, token: u64, how: fn(&mut Guest, &mut Service) -> Step) {
+    fn drive(&mut self, token: u64, how: impl FnOnce(&mut Guest, &mut Service) -> Step) {
         if let Some(end) = self.stall_of(token) {
             if let Some(guest) = self.guest(token)
                 && !std::mem::replace(&mut guest.held, true)
@@ -252,6 +262,7 @@ impl Worker {
             return;
         }
         let service = &mut self.service;
+        service.guest = token;
         let step = catch_unwind(AssertUnwindSafe(|| how(guest, service))).unwrap_or(Step::Over);
         guest.count_moved(&self.counters);
         match step {
@@ -304,82 +315,8 @@ impl Worker {
             }
         }
     }
-
-    /// Accepts what waits at the listener that `door` is the token of.
-    fn accept(&mut self, door: u64) {
-        for _ in 0..ACCEPTS {
-            let listener = match &self.stream_listener {
-                Some(listener) if door == STREAM_LISTENER => listener,
-                _ => &self.listener,
-            };
-            match listener.accept() {
-                Ok((stream, peer)) => {
-                    if let Err(error) = self.open(stream, peer, door) {
-                        eprintln!("cannot serve {peer}: {error}");
-                    }
-                }
-                Err(error) if error.kind() == ErrorKind::WouldBlock => return,
-                // Out of descriptors: closing one visibly is better than leaving it to wait for ever.
-                Err(error) if matches!(error.raw_os_error(), Some(libc::EMFILE | libc::ENFILE)) => {
-                    drop(self.reserve.take());
-                    drop(listener.accept());
-                    self.reserve = reserve();
-                }
-                // The client was gone before it was accepted, or the kernel is short of memory: the next may do.
-                Err(_) => {}
-            }
-        }
-    }
-
-    fn open(&mut self, stream: TcpStream, peer: SocketAddr, door: u64) -> io::Result<()> {
-        stream.set_nonblocking(true)?;
-        stream.set_nodelay(true)?;
-        let config = match door {
-            STREAM_LISTENER => &self.common.stream_tls,
-            _ => &self.common.tls,
-        };
-        let session = match config {
-            Some(config) => Some(ServerConnection::new(config.clone()).map_err(io::Error::other)?),
-            None => None,
-        };
-        let stops = self
-            .common
-            .stall
-            .is_some_and(|stall| stall.stops_connection(self.accepted));
-        let transport = Transport::new(stream, session);
-        let fd = transport.fd();
-        let speech = match door {
-            STREAM_LISTENER => {
-                Speech::Stream(Box::new(Stream::new(transport, self.common.tcp_mode)))
-            }
-            _ => Speech::Http(Box::new(Connection::new(transport, peer))),
-        };
-        let index = match self.free.pop() {
-            Some(index) => index,
-            None => {
-                self.slots.push(Slot::default());
-                self.slots.len() as u32 - 1
-            }
-        };
-        let slot = &mut self.slots[index as usize];
-        let token = u64::from(slot.generation) << 32 | u64::from(index);
-        let flags = sys::READABLE | sys::WRITABLE | sys::PEER_CLOSED | sys::EDGE;
-        if let Err(error) = self.epoll.add(fd, flags, token) {
-            self.free.push(index);
-            return Err(error);
-        }
-        let guest = Box::new(Guest::new(speech, stops));
-        guest.count_opened(&self.counters);
-        slot.guest = Some(guest);
-        self.accepted += 1;
-        Ok(())
-    }
 }
 
 fn split(token: u64) -> (usize, u32) {
     ((token & u64::from(u32::MAX)) as usize, (token >> 32) as u32)
-}
-
-fn reserve() -> Option<File> {
-    File::open("/dev/null").ok()
 }

@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
+use crate::calls::Calls;
 use crate::counters::Counters;
 use crate::grpc::status;
 use crate::http1::{Head, Route};
-use crate::http2::Blocks;
+use crate::http2::{Blocks, Fields};
 use crate::options::{IdentityHeader, Options};
 use crate::random::Random;
 use crate::reply::{Book, Reply};
@@ -22,6 +23,10 @@ pub struct Service {
     pub max_streams: u32,
     pub counters: Arc<Counters>,
     pub identity_header: Option<IdentityHeader>,
+    /// Calls that requests make to other services; None: nobody is called.
+    pub calls: Option<Box<Calls>>,
+    /// The token of the connection that has its turn.
+    pub guest: u64,
     time: ServiceTime,
     busy: bool,
     /// When the last busy service ended, while requests have been waiting ever since.
@@ -55,6 +60,8 @@ impl Service {
             max_streams: options.max_streams,
             counters,
             identity_header: options.identity_header.clone(),
+            calls: None,
+            guest: 0,
             time: options.service_time,
             busy: options.busy,
             served_until: None,
@@ -131,6 +138,15 @@ impl Service {
         // A service that was held up itself leaves nothing to catch up on.
         self.served_until = Some(due.max(now));
         None
+    }
+
+    /// Calls the other services for a request that was served, on `stream` of the connection that has its turn. False
+    /// where nobody is to be called: it is answered at once.
+    pub fn call_others(&mut self, stream: u32, passed: Fields) -> bool {
+        match &mut self.calls {
+            Some(calls) => calls.begin(self.guest, stream, passed),
+            None => false,
+        }
     }
 
     /// Nothing is waiting, or the worker stood still: the next service begins when it is asked for.

@@ -6,7 +6,7 @@
 
 use std::io;
 use std::mem;
-use std::net::{SocketAddr, TcpListener, UdpSocket};
+use std::net::{SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
 use std::ptr;
 use std::time::Duration;
@@ -60,6 +60,14 @@ impl Epoll {
         Ok(Epoll {
             fd,
             nanoseconds: true,
+        })
+    }
+
+    /// The same epoll under a descriptor of its own: what is added to one comes out of the other.
+    pub fn share(&self) -> io::Result<Self> {
+        Ok(Epoll {
+            fd: self.fd.try_clone()?,
+            nanoseconds: self.nanoseconds,
         })
     }
 
@@ -161,20 +169,29 @@ pub fn listen_datagrams(address: SocketAddr, shared: bool) -> io::Result<UdpSock
     Ok(UdpSocket::from(socket))
 }
 
-fn bound(kind: libc::c_int, address: SocketAddr, shared: bool) -> io::Result<OwnedFd> {
+/// Begins to connect without waiting for it: the socket is writable when that is done.
+pub fn connect(address: SocketAddr) -> io::Result<TcpStream> {
+    let socket = socket(libc::SOCK_STREAM, address)?;
+    match call_with(libc::connect, &socket, address) {
+        Err(error) if error.raw_os_error() != Some(libc::EINPROGRESS) => Err(error),
+        _ => Ok(TcpStream::from(socket)),
+    }
+}
+
+/// A socket that never blocks.
+fn socket(kind: libc::c_int, address: SocketAddr) -> io::Result<OwnedFd> {
     let family = if address.is_ipv4() {
         libc::AF_INET
     } else {
         libc::AF_INET6
     };
+    let flags = libc::SOCK_CLOEXEC | libc::SOCK_NONBLOCK;
     // SAFETY: no pointers; the descriptor is owned by nobody else.
-    let socket = unsafe {
-        OwnedFd::from_raw_fd(check(libc::socket(
-            family,
-            kind | libc::SOCK_CLOEXEC | libc::SOCK_NONBLOCK,
-            0,
-        ))?)
-    };
+    Ok(unsafe { OwnedFd::from_raw_fd(check(libc::socket(family, kind | flags, 0))?) })
+}
+
+fn bound(kind: libc::c_int, address: SocketAddr, shared: bool) -> io::Result<OwnedFd> {
+    let socket = socket(kind, address)?;
     // For UDP it would let a second server in silently, not only pass over connections that linger.
     if kind == libc::SOCK_STREAM {
         set(&socket, libc::SO_REUSEADDR, 1)?;
@@ -182,6 +199,15 @@ fn bound(kind: libc::c_int, address: SocketAddr, shared: bool) -> io::Result<Own
     if shared {
         set(&socket, libc::SO_REUSEPORT, 1)?;
     }
+    call_with(libc::bind, &socket, address)?;
+    Ok(socket)
+}
+
+/// `bind` or `connect`.
+type WithName =
+    unsafe extern "C" fn(libc::c_int, *const libc::sockaddr, libc::socklen_t) -> libc::c_int;
+
+fn call_with(call: WithName, socket: &OwnedFd, address: SocketAddr) -> io::Result<()> {
     match address {
         SocketAddr::V4(v4) => {
             let name = libc::sockaddr_in {
@@ -192,7 +218,7 @@ fn bound(kind: libc::c_int, address: SocketAddr, shared: bool) -> io::Result<Own
                 },
                 sin_zero: [0; 8],
             };
-            bind(&socket, &name)?;
+            pass(call, socket, &name)
         }
         SocketAddr::V6(v6) => {
             let name = libc::sockaddr_in6 {
@@ -204,16 +230,15 @@ fn bound(kind: libc::c_int, address: SocketAddr, shared: bool) -> io::Result<Own
                 },
                 sin6_scope_id: v6.scope_id(),
             };
-            bind(&socket, &name)?;
+            pass(call, socket, &name)
         }
     }
-    Ok(socket)
 }
 
-fn bind<T>(socket: &OwnedFd, name: &T) -> io::Result<()> {
+fn pass<T>(call: WithName, socket: &OwnedFd, name: &T) -> io::Result<()> {
     // SAFETY: T is one of the two socket addresses above, alive during the call, and its size is given.
     let result = unsafe {
-        libc::bind(
+        call(
             socket.as_raw_fd(),
             ptr::from_ref(name).cast(),
             mem::size_of::<T>() as u32,

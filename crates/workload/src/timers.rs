@@ -12,6 +12,8 @@ pub enum Purpose {
     Phase,
     /// A connection that was held back by a stall may go on.
     Release,
+    /// Requests whose calls have ended may be answered after a stall.
+    Called,
 }
 
 #[derive(Debug, Default)]

@@ -6,10 +6,12 @@ use std::net::{IpAddr, SocketAddr};
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::str::FromStr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use lexopt::ValueExt;
 
+use crate::calls::plan::Plan;
 use crate::datagram_faults::Faults;
 use crate::failure::Failure;
 use crate::grpc::status;
@@ -23,6 +25,8 @@ const MOST_WORKERS: usize = 256;
 /// A stream in service takes some memory, and a client may open as many as it is allowed.
 const MOST_STREAMS: u64 = 1 << 20;
 const LARGEST_RESPONSE: u64 = 1 << 30;
+const MOST_RETRIES: u64 = 100;
+const MOST_CONNECTIONS: u64 = 65_535;
 
 /// Options as they were written, before they are looked at together.
 #[derive(Default)]
@@ -32,7 +36,7 @@ pub struct Written {
     any_address: bool,
 }
 
-const KNOWN: [&str; 30] = [
+const KNOWN: [&str; 34] = [
     "listen",
     "admin",
     "tcp",
@@ -60,11 +64,16 @@ const KNOWN: [&str; 30] = [
     "tls-group",
     "identity-header",
     "trusted-peer",
+    "call",
+    "call-retries",
+    "call-timeout",
+    "call-connections",
     "seconds",
     "busy",
     "allow-any-address",
 ];
-const REPEATABLE: [&str; 5] = [
+const REPEATABLE: [&str; 6] = [
+    "call",
     "status",
     "grpc-status",
     "tls-client-identity",
@@ -124,6 +133,7 @@ impl Written {
             stall: self.stall()?,
             tls: self.tls()?,
             identity_header: self.identity_header()?,
+            calls: self.calls()?.map(Arc::new),
             seconds: self.one("seconds", seconds)?,
         };
         if options.busy && options.service_time == ServiceTime::None {
@@ -173,13 +183,36 @@ impl Written {
     fn address(&mut self, name: &str) -> Result<Option<SocketAddr>, Failure> {
         let any = self.any_address;
         self.one(name, |text| {
-            let address: SocketAddr =
-                text.parse().map_err(|_| format!("`{text}` is not IP:PORT; write for example 127.0.0.1:8080"))?;
-            if any || address.ip().to_canonical().is_loopback() {
-                return Ok(address);
-            }
-            Err(format!("{address} is outside loopback; add --allow-any-address if others may reach this service"))
+            address(text, any, "if others may reach this service")
         })
+    }
+
+    fn calls(&mut self) -> Result<Option<Plan>, Failure> {
+        let mut plan = Plan::default();
+        let any = self.any_address;
+        for text in self.all("call") {
+            plan.add(&text, |text| {
+                address(text, any, "if this service may call others there")
+            })
+            .map_err(|why| Failure::Usage(format!("--call: {why}")))?;
+        }
+        let named = |name: &&str| self.values.contains_key(*name);
+        let alone = ["call-retries", "call-timeout", "call-connections"]
+            .into_iter()
+            .find(named);
+        match alone {
+            Some(name) if plan.wanted.is_empty() => {
+                return Err(Failure::Usage(format!("--{name} needs --call")));
+            }
+            _ => {}
+        }
+        plan.retries = self.number("call-retries", 0, 0..=MOST_RETRIES)? as u32;
+        plan.connections = self.number("call-connections", 64, 1..=MOST_CONNECTIONS)? as usize;
+        plan.timeout_ns = self.one("call-timeout", |text| match parse_duration_ns(text)? {
+            0 => Err("it must be longer than 0".to_owned()),
+            ns => Ok(ns),
+        })?;
+        Ok((!plan.wanted.is_empty()).then_some(plan))
     }
 
     fn tcp(&mut self) -> Result<(Option<SocketAddr>, Mode), Failure> {
@@ -304,6 +337,19 @@ impl Written {
             _ => Err(Failure::Usage("--identity-header and --trusted-peer need each other: a header alone proves nothing".into())),
         }
     }
+}
+
+/// Reads an address; outside loopback only where `any` is.
+fn address(text: &str, any: bool, when: &str) -> Result<SocketAddr, String> {
+    let address: SocketAddr = text
+        .parse()
+        .map_err(|_| format!("`{text}` is not IP:PORT; write for example 127.0.0.1:8080"))?;
+    if any || address.ip().to_canonical().is_loopback() {
+        return Ok(address);
+    }
+    Err(format!(
+        "{address} is outside loopback; add --allow-any-address {when}"
+    ))
 }
 
 fn seconds(text: &str) -> Result<Duration, String> {

@@ -7,6 +7,7 @@ use super::{Answer, Failed, LONGEST_MESSAGE, MALFORMED, Method, status};
 
 const PAYLOAD: u64 = 1;
 const RECEIVED: u64 = 2;
+const REPLY_BYTES: u64 = 2;
 
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Request<'a> {
@@ -32,6 +33,15 @@ impl<'a> Request<'a> {
             Some(())
         })?;
         Some(request)
+    }
+}
+
+/// Appends a request up to its payload, of which `payload` bytes are to follow.
+pub fn write_request(out: &mut Vec<u8>, reply_bytes: u64, payload: u64) {
+    write_number(out, REPLY_BYTES, reply_bytes);
+    if payload > 0 {
+        write_varint(out, PAYLOAD << 3 | 2);
+        write_varint(out, payload);
     }
 }
 

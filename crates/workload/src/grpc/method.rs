@@ -1,5 +1,8 @@
 //! The methods there are, by their paths.
 
+/// The path of the method that calls between services use.
+pub const ECHO_UNARY: &str = "/meshperf.echo.v1.Echo/Unary";
+
 /// A method of one of the services.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Method {
@@ -15,7 +18,7 @@ pub enum Method {
 impl Method {
     pub fn of(path: &[u8]) -> Option<Self> {
         Some(match path {
-            b"/meshperf.echo.v1.Echo/Unary" => Self::Unary,
+            path if path == ECHO_UNARY.as_bytes() => Self::Unary,
             b"/meshperf.echo.v1.Echo/ClientStream" => Self::ClientStream,
             b"/meshperf.echo.v1.Echo/ServerStream" => Self::ServerStream,
             b"/meshperf.echo.v1.Echo/Bidi" => Self::Bidi,

@@ -1,7 +1,7 @@
 //! The header fields of one request, kept flat so that no request allocates for them.
 
 /// Fields of the block decoded last.
-#[derive(Default)]
+#[derive(Default, Clone)]
 pub struct Fields {
     bytes: Vec<u8>,
     /// Where each name and each value ends.

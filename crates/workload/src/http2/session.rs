@@ -19,6 +19,7 @@ use meshperf_http2::{ConnectionError, Event, ReceiveWindow, SendWindow, Settings
 use super::fields::Fields;
 use super::stream::{WINDOW, Work};
 use super::streams::Streams;
+use crate::calls::passed;
 use crate::grpc::{Failed, Method, status};
 use crate::http1::{Route, route};
 use crate::identity;
@@ -237,6 +238,9 @@ impl Session {
             _ => Vec::new(),
         };
         let open = self.streams.open(id, self.initial_send);
+        if service.calls.is_some() {
+            open.passed = passed::of_fields(&self.fields);
+        }
         open.work = match (is_grpc, route) {
             (true, _) => Work::Call,
             (false, Some(Route::WhoAmI)) => Work::Text {

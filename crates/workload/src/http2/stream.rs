@@ -3,6 +3,7 @@
 use meshperf_http2::{ReceiveWindow, SendWindow};
 
 use super::body::Body;
+use super::fields::Fields;
 use crate::grpc::{Call, Method};
 use crate::http1::Route;
 
@@ -38,6 +39,8 @@ pub struct Stream {
     /// Whether it is in the line of those that have something to send.
     pub in_line: bool,
     pub body: Body,
+    /// Headers for the calls of its requests.
+    pub passed: Fields,
     pub send: SendWindow,
     pub receive: ReceiveWindow,
 }
@@ -53,6 +56,7 @@ impl Stream {
             head_sent: false,
             in_line: false,
             body: Body::default(),
+            passed: Fields::default(),
             send: SendWindow::new(0),
             receive: ReceiveWindow::stream(WINDOW),
         }
@@ -61,6 +65,7 @@ impl Stream {
     /// Lets go of what it held, and of memory that few streams need.
     pub fn forget(&mut self) {
         self.body.clear();
+        self.passed.clear();
         self.call.forget();
     }
 

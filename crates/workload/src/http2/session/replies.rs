@@ -10,8 +10,9 @@ use meshperf_http2::hpack::encode_no_table;
 use super::super::blocks::head;
 use super::super::stream::Work;
 use super::{FULL, Session};
-use crate::grpc::{Answer, Failed};
+use crate::grpc::{Answer, CALL_FAILED, Failed};
 use crate::http1::Route;
+use crate::reply;
 use crate::service::Service;
 use crate::sys::now_ns;
 
@@ -34,7 +35,7 @@ impl Session {
             let served = open.is_served();
             match if served { service.serve() } else { None } {
                 Some(due) => self.dues.push(Reverse((due, id))),
-                None => self.answer(id, service, out),
+                None => self.after_service(id, service, out),
             }
             if served && service.is_busy() {
                 break;
@@ -48,8 +49,45 @@ impl Session {
             && due <= now
         {
             self.dues.pop();
-            self.answer(id, service, out);
+            self.after_service(id, service, out);
         }
+    }
+
+    /// The service time of a stream is over: others are called for it, or its reply begins.
+    fn after_service(&mut self, id: u32, service: &mut Service, out: &mut Vec<u8>) {
+        if service.calls.is_some()
+            && let Some(open) = self.streams.get(id)
+            && open.is_served()
+            && service.call_others(id, open.passed.clone())
+        {
+            return;
+        }
+        self.answer(id, service, out);
+    }
+
+    /// The calls for a stream have ended.
+    pub fn called(&mut self, id: u32, failed: bool, service: &mut Service, out: &mut Vec<u8>) {
+        // A stream that was reset meanwhile is gone.
+        let Some(open) = self.streams.get(id) else {
+            return;
+        };
+        match open.work {
+            Work::Call if failed => {
+                open.in_service = false;
+                return self.fail(id, CALL_FAILED, service, out);
+            }
+            Work::Echo { is_head, .. } if failed => {
+                let (status, text) = reply::CALL_FAILED;
+                open.body.own.extend_from_slice(text);
+                open.work = Work::Text {
+                    status,
+                    kind: "text/plain",
+                    is_head,
+                };
+            }
+            _ => {}
+        }
+        self.answer(id, service, out);
     }
 
     /// The service of a stream is done: its reply begins.
