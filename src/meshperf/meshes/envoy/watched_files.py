@@ -13,6 +13,7 @@ from typing import Any
 from meshperf.environments.probes import http_ready
 from meshperf.environments.site import Process, ProcessSpec, Site, folder_name
 from meshperf.meshes.base import ENDPOINT_PROBE, ROUTE_PROBE, ControlledProxies
+from meshperf.meshes.binaries import Binary
 from meshperf.spec.experiment import Arm
 from meshperf.spec.records import Fact
 
@@ -44,7 +45,7 @@ def deploy_proxies(
             "mesh.type": Fact(value="envoy", source="experiment"),
             "mesh.version": Fact(value=binary.version, source="envoy --version"),
             "mesh.control_plane": Fact(value="files that the proxies watch", source="adapter"),
-            "proxy.version": Fact(value=f"{binary.revision}/{binary.version}", source="envoy --version"),
+            "proxy.version": Fact(value=binary.version, source="envoy --version"),
             "proxy.sha256": Fact(value=binary.sha256, source="binary"),
             "proxy.concurrency": Fact(value=arm.proxy_concurrency, source="experiment", observed=False),
         },
@@ -113,7 +114,7 @@ class _Files:
                 "@type": _CLUSTER, "name": f"further-{number}", "type": "STATIC", "connect_timeout": "1s",
                 "load_assignment": {
                     "cluster_name": f"further-{number}",
-                    "endpoints": [{"lb_endpoints": [_endpoint(f"127.255.{number // 250 % 250}.{number % 250 + 1}:80")]}],
+                    "endpoints": [{"lb_endpoints": [_endpoint(_nowhere(number))]}],
                 },
             }
             for number in range(count)
@@ -164,6 +165,11 @@ def _watched(folder: Path, name: str) -> dict[str, Any]:
 def _endpoint(address: str) -> dict[str, Any]:
     host, _, port = address.rpartition(":")
     return {"endpoint": {"address": _socket(host, int(port))}}
+
+
+def _nowhere(number: int) -> str:
+    """An endpoint that nobody asks for: a loopback address that nobody listens on."""
+    return f"127.255.{number // 250 % 250}.{number % 250 + 1}:80"
 
 
 def _socket(address: str, port: int) -> dict[str, Any]:

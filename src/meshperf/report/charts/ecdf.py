@@ -43,7 +43,7 @@ def _chart(arrivals: Mapping[tuple[str, int, int], Sequence[float]]) -> Any:
     ]
     cases = [_case(key) for key in arrivals]
     style = ArmStyle(["", *cases])
-    low, high = log_domain(row["ms"] for row in rows)
+    low, high = log_domain(max(at * 1e3, 1e-3) for values in arrivals.values() for at in values)
     legend = alt.Legend(symbolStrokeWidth=2.6, symbolSize=500, symbolType="stroke", columns=2)
     return (
         alt.Chart(rows_of(rows))
