@@ -10,8 +10,10 @@ import pytest
 
 from meshperf.cli import lab_install, main
 from meshperf.errors import ExitCode
+from meshperf.load.adapters.finding import find
+from meshperf.load.adapters.registry import adapter as load_adapter
+from meshperf.meshes.build_record import BuildRecord
 from meshperf.meshes.building import Installed, Progress, Recipe
-from meshperf.meshes.cache import BuildRecord
 
 
 @pytest.fixture
@@ -85,3 +87,16 @@ def test_an_unknown_name_is_refused_before_anything_is_built(
     assert main(["lab", "install", "fortio", "fortran"]) == ExitCode.USAGE
     assert asked == []
     assert "no program called fortran" in capsys.readouterr().err
+
+
+def test_a_load_generator_that_was_built_is_found_behind_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MESHPERF_CACHE_DIR", str(tmp_path))
+    monkeypatch.setenv("PATH", str(tmp_path / "path"))
+    monkeypatch.delenv("FORTIO_BIN", raising=False)
+    fortio = load_adapter("fortio")
+    assert find(fortio) is None
+    for folder in ("bin", "path"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "fortio").write_text("#!/bin/sh\n")
+        (tmp_path / folder / "fortio").chmod(0o755)
+        assert find(fortio) == tmp_path / folder / "fortio"

@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 
 from meshperf.errors import PrerequisiteError
+from meshperf.folders import cache_dir, program_dir
 from meshperf.meshes.binaries import BinarySpec, find_binary
-from meshperf.meshes.cache import BuildRecord, cache_dir, program_dir, record_path
+from meshperf.meshes.build_record import BuildRecord, record_path
 from meshperf.meshes.programs import PROGRAMS
 from meshperf.workloads import executable
 

@@ -8,9 +8,7 @@ from __future__ import annotations
 import dataclasses
 import fcntl
 import json
-import os
 import shutil
-import signal
 import subprocess
 import sys
 import time
@@ -19,11 +17,12 @@ from pathlib import Path
 import pytest
 
 from meshperf.errors import DeploymentError, PrerequisiteError, StorageError
+from meshperf.folders import cache_dir, program_dir
 from meshperf.meshes.binaries import BinarySpec, find_binary
+from meshperf.meshes.build_record import BuildRecord, record_path
 from meshperf.meshes.building import RECIPES, Progress, Recipe, cache_folder, find_go, install, plan, recipes
 from meshperf.meshes.building.recipes import Program, Room
 from meshperf.meshes.building.wrapper import go_line, wrapper_go_mod
-from meshperf.meshes.cache import BuildRecord, cache_dir, program_dir, record_path
 from meshperf.meshes.programs import PROGRAMS
 from meshperf.workloads import executable
 
@@ -245,7 +244,7 @@ def test_an_interrupt_ends_the_compiler_and_leaves_nothing_half(state: Path) -> 
     assert install([sample()], go=state / "go", note=silent)[0].state == "built"
 
 
-def test_what_a_killed_install_left_is_swept_by_the_next(state: Path, tmp_path: Path) -> None:
+def test_a_killed_install_takes_its_compiler_along_and_the_next_sweeps_the_rest(state: Path, tmp_path: Path) -> None:
     (state / "mode").write_text("hangs")
     code = """
 import sys
@@ -261,7 +260,10 @@ install([tests.sample()], go=Path(sys.argv[1]), note=tests.silent)
         time.sleep(0.02)
     killed.kill()
     killed.wait(10)
-    os.kill(int(hanging.read_text()), signal.SIGKILL)
+    compiler = Path("/proc") / hanging.read_text() / "exe"
+    while compiler.exists() and time.monotonic() < deadline:
+        time.sleep(0.02)
+    assert not compiler.exists()
     assert any(name.endswith(".part") for name in left_in_cache())
     (state / "mode").write_text("")
     install([sample()], go=state / "go", note=silent)

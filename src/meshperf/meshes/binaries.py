@@ -19,7 +19,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from meshperf.errors import PrerequisiteError
-from meshperf.meshes.cache import BuildRecord, program_dir
+from meshperf.folders import program_dir
+from meshperf.meshes.build_record import BuildRecord
 from meshperf.meshes.executables import GoBuild, go_build, is_program, sha256_of
 
 __all__ = ["Binary", "BinarySpec", "find_binary"]

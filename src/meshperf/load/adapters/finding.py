@@ -13,6 +13,7 @@ from functools import cache
 from pathlib import Path
 
 from meshperf.errors import PrerequisiteError
+from meshperf.folders import program_dir
 from meshperf.load.adapters.base import Adapter
 
 __all__ = ["Installed", "find", "installed"]
@@ -33,7 +34,7 @@ class Installed:
 
 
 def find(adapter: Adapter, environment: Mapping[str, str] | None = None) -> Path | None:
-    """The program: named by its environment variable, else found on PATH; None: neither.
+    """The program: named by its environment variable, else on PATH, else built by `lab install`; None: nowhere.
 
     Raises:
         PrerequisiteError: MP3006, the variable names something that cannot be executed.
@@ -49,7 +50,7 @@ def find(adapter: Adapter, environment: Mapping[str, str] | None = None) -> Path
                 hint=f"name {adapter.program} itself, or unset {adapter.variable} to look for it on PATH",
             )
         return Path(found).absolute()
-    found = shutil.which(adapter.program, path=given.get("PATH"))
+    found = shutil.which(adapter.program, path=given.get("PATH")) or shutil.which(adapter.program, path=program_dir())
     return Path(found).absolute() if found else None
 
 

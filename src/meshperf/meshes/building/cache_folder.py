@@ -11,9 +11,9 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from meshperf.errors import StorageError
+from meshperf.folders import cache_dir, program_dir
 from meshperf.meshes.building.recipes import Recipe
 from meshperf.meshes.building.toolchain import Go
-from meshperf.meshes.cache import cache_dir, program_dir
 
 __all__ = ["PART", "once", "only_one", "require_room", "storage"]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import os
 import select
 import signal
@@ -21,6 +22,8 @@ __all__ = ["run_go"]
 LAST_LINES = 30
 TICK_S = 1.0
 _GRACE_S = 10.0
+_PR_SET_PDEATHSIG = 1
+_libc = ctypes.CDLL(None, use_errno=True)
 Line = Callable[[str | None], None]
 """Told every line of the command, and None once a second without one."""
 
@@ -42,6 +45,7 @@ def run_go(go: Go, arguments: Sequence[str], *, folder: Path, scratch: Path, wha
                 stdout=printed,
                 stderr=subprocess.PIPE,
                 start_new_session=True,  # Ctrl-C reaches us alone; we end the command and its compilers in order
+                preexec_fn=_ends_with_us,
             )
         except OSError as failure:
             raise DeploymentError("MP5105", f"{what} failed: Go cannot be run: {failure.strerror}") from failure
@@ -59,6 +63,12 @@ def run_go(go: Go, arguments: Sequence[str], *, folder: Path, scratch: Path, wha
     if status:
         raise DeploymentError("MP5105", f"{what} failed (exit code {status})", log=tuple(last), hint=hint)
     return output
+
+
+def _ends_with_us() -> None:
+    """In the child, before it becomes Go: interrupt it when we are killed, even where we were told to ignore Ctrl-C."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    _libc.prctl(_PR_SET_PDEATHSIG, int(signal.SIGINT), 0, 0, 0)
 
 
 def _follow(process: subprocess.Popen[bytes], last: deque[str], line: Line) -> None:

@@ -15,14 +15,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from meshperf.errors import DeploymentError, PrerequisiteError
+from meshperf.folders import program_dir
 from meshperf.meshes.binaries import find_binary
+from meshperf.meshes.build_record import BuildRecord, record_path
 from meshperf.meshes.building.cache_folder import PART, once, only_one, require_room, storage
 from meshperf.meshes.building.compiling import run_go
 from meshperf.meshes.building.progress import Note, Progress
 from meshperf.meshes.building.recipes import Program, Recipe
 from meshperf.meshes.building.toolchain import GO_FLAGS, Go, find_go
 from meshperf.meshes.building.wrapper import go_line, write_wrapper
-from meshperf.meshes.cache import BuildRecord, program_dir, record_path
 from meshperf.meshes.executables import go_build, is_program, sha256_of
 from meshperf.meshes.programs import PROGRAMS
 

@@ -1,28 +1,14 @@
-"""The cache folder: programs that `meshperf lab install` built, and the record of how each was built."""
+"""How a program of the cache folder was built: the record beside it."""
 
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-import platformdirs
-
-__all__ = ["BuildRecord", "cache_dir", "program_dir", "record_path"]
-
-
-def cache_dir() -> Path:
-    """`$MESHPERF_CACHE_DIR`, else `meshperf` in the user's cache folder. Need not exist."""
-    named = os.environ.get("MESHPERF_CACHE_DIR")
-    return Path(named).absolute() if named else Path(platformdirs.user_cache_dir("meshperf"))
-
-
-def program_dir() -> Path:
-    """Where built programs lie, each beside its build record."""
-    return cache_dir() / "bin"
+__all__ = ["BuildRecord", "record_path"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
