@@ -241,4 +241,5 @@ def _with_cpu(usage: ComponentUsage, slices: Sequence[SliceRecord], counts: Coun
     if len(known) < len(readings):
         why = "its CPU clock could not be read at every border of a slice"
         return replace(usage, unavailable={**usage.unavailable, "cpu_s": why})
-    return replace(usage, cpu_s=sum(known), requests=counts.sent)
+    missing = {name: why for name, why in usage.unavailable.items() if name != "requests"}
+    return replace(usage, cpu_s=sum(known), requests=counts.sent, unavailable=missing)
