@@ -30,7 +30,7 @@ def _missing_native() -> str | None:
 
 def _missing_envoy() -> str | None:
     from meshperf.errors import PrerequisiteError
-    from meshperf.meshes.envoy_binary import find_envoy
+    from meshperf.meshes.programs import find_envoy
 
     try:
         find_envoy()
@@ -46,6 +46,17 @@ def _missing_consul() -> str | None:
 
     try:
         find_binary(CONSUL)
+    except PrerequisiteError as missing:
+        return str(missing.message)
+    return None
+
+
+def _missing_istio() -> str | None:
+    from meshperf.errors import PrerequisiteError
+    from meshperf.meshes.istio.installation import find_installation
+
+    try:
+        find_installation()
     except PrerequisiteError as missing:
         return str(missing.message)
     return None
@@ -76,6 +87,7 @@ NEEDS = {
     "needs_native": _missing_native,
     "needs_envoy": _missing_envoy,
     "needs_consul": _missing_consul,
+    "needs_istio": _missing_istio,
     "needs_chromium": _missing_chromium,
     "needs_netns": _missing_netns,
     "needs_shared": _missing_shared,
@@ -84,6 +96,7 @@ NEEDS = {
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "needs_consul: needs a Consul binary")
+    config.addinivalue_line("markers", "needs_istio: needs Istio's programs and its template of Envoy's bootstrap")
     # A shell that starts us in the background ignores SIGINT for us and for every process a test starts and interrupts.
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
