@@ -36,6 +36,7 @@ NAMES = {
     "acceptance": "benchmarks.acceptance",
     "fuzz": "benchmarks.fuzz",
     "import": "benchmarks.import_speed",
+    "importers": "benchmarks.importers",
     "resolution": "benchmarks.resolution",
     "kill": "benchmarks.kill_anywhere",
     "generators": "benchmarks.generators_truth",
