@@ -12,6 +12,7 @@ import pytest
 
 from meshperf.errors import PrerequisiteError
 from meshperf.folders import cache_dir, program_dir
+from meshperf.meshes import binaries
 from meshperf.meshes.binaries import BinarySpec, find_binary
 from meshperf.meshes.build_record import BuildRecord, record_path
 from meshperf.meshes.programs import PROGRAMS
@@ -146,6 +147,22 @@ def test_another_program_of_that_name_is_refused_with_what_it_said(tmp_path: Pat
     assert "meshperf-workload" in str(refused.value.hint)
 
 
+def system_program(name: str) -> Path:
+    return Path(shutil.which(name, path=os.defpath) or f"/usr/bin/{name}").resolve()
+
+
+def test_a_program_that_does_not_end_is_refused_and_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(binaries, "_ANSWER_WITHIN_S", 0.3)
+    spec = dataclasses.replace(SPEC, version_argv=("60",))
+    with pytest.raises(PrerequisiteError, match=r"sleep \(from option\) cannot be run: no answer within 0.3 s"):
+        find_binary(spec, system_program("sleep"))
+
+
+def test_a_program_that_prints_without_end_is_not_read_to_its_end() -> None:
+    with pytest.raises(PrerequisiteError, match="does not say a Sample version"):
+        find_binary(dataclasses.replace(SPEC, version_argv=("endless",)), system_program("yes"))
+
+
 def test_a_cached_program_must_be_what_its_record_says() -> None:
     path = program(program_dir() / SPEC.name)
     record(path, hashlib.sha256(path.read_bytes()).hexdigest())
@@ -168,9 +185,8 @@ def test_the_cache_folder_is_the_users_unless_named(tmp_path: Path, monkeypatch:
 def test_asking_for_a_version_sees_no_settings_of_the_user(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     # `env` prints what it was given; what it prints is taken for the version.
     monkeypatch.setenv("KUBECONFIG", "secret")
-    env = Path(shutil.which("env", path=os.defpath) or "/usr/bin/env").resolve()
     spec = dataclasses.replace(SPEC, version_argv=(), pattern=r"(?s)(?P<version>.*)")
-    said = find_binary(spec, env).version
+    said = find_binary(spec, system_program("env")).version
     assert "PATH=" in said
     assert "KUBECONFIG" not in said
 

@@ -8,13 +8,17 @@ itself, not a wrapper.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import functools
 import os
 import re
+import select
+import signal
 import subprocess
 import tempfile
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,6 +30,7 @@ from meshperf.meshes.executables import GoBuild, go_build, is_program, sha256_of
 __all__ = ["Binary", "BinarySpec", "find_binary"]
 
 _ANSWER_WITHIN_S = 20.0
+_MOST_PRINTED = 1 << 16
 _UNKNOWN = {"", "unknown", "dev", "(devel)"}
 
 
@@ -111,14 +116,21 @@ def _look(spec: BinarySpec, option: Path | None) -> tuple[Path, str]:
     if is_program(cached):
         _check_cached(spec, cached)
         return cached, "cache"
-    seen = next((path for path in on_path if path.is_file()), None)
+    seen = next((path for path in on_path if _is_file(path)), None)
     note = f"; `{seen.name}` on PATH {_why_not(seen)}" if seen else ""
     what = f"{spec.title} binary" if spec.title.lower() == spec.name else f"`{spec.name}` of {spec.title}"
     raise _refused(spec, f"no {what} was found{note}")
 
 
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:  # a folder that may not be searched
+        return False
+
+
 def _why_not(path: Path) -> str:
-    if not path.is_file():
+    if not _is_file(path):
         return "is not an executable program: there is no such file"
     if not os.access(path, os.X_OK):
         return "is not an executable program: it may not be executed"
@@ -174,20 +186,43 @@ def _asked(spec: BinarySpec, path: Path, origin: str) -> str:
     with tempfile.TemporaryDirectory(prefix="meshperf-") as home:
         environment = {"PATH": os.environ.get("PATH", os.defpath), "LANG": "C.UTF-8", "HOME": home}
         try:
-            done = subprocess.run(
-                [str(path), *spec.version_argv],
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                timeout=_ANSWER_WITHIN_S,
-                check=False,
-                env=environment,
-                cwd=home,
-            )
-        except (OSError, subprocess.TimeoutExpired) as failure:
-            why = failure.strerror if isinstance(failure, OSError) else f"no answer within {_ANSWER_WITHIN_S:.0f} s"
-            raise _refused(spec, f"{path.name} (from {origin}) cannot be run: {why}") from failure
-    return done.stdout.decode(errors="replace")
+            return _printed([str(path), *spec.version_argv], environment, home).decode(errors="replace")
+        except OSError as failure:
+            raise _refused(
+                spec, f"{path.name} (from {origin}) cannot be run: {failure.strerror or failure}"
+            ) from failure
+
+
+def _printed(argv: Sequence[str], environment: Mapping[str, str], folder: str) -> bytes:
+    """The beginning of what a program prints, on both streams; the program and what it started are ended.
+
+    Raises:
+        OSError: it cannot be executed. TimeoutError: it neither ended nor printed enough in time.
+    """
+    with subprocess.Popen(
+        argv,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        env=dict(environment),
+        cwd=folder,
+        start_new_session=True,
+    ) as process:
+        assert process.stdout is not None
+        descriptor, data, deadline = process.stdout.fileno(), b"", time.monotonic() + _ANSWER_WITHIN_S
+        try:
+            while len(data) < _MOST_PRINTED:
+                left = deadline - time.monotonic()
+                if left <= 0 or not select.select([descriptor], [], [], left)[0]:
+                    raise TimeoutError(f"no answer within {_ANSWER_WITHIN_S:g} s")
+                part = os.read(descriptor, _MOST_PRINTED)
+                if not part:
+                    break
+                data += part
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+    return data
 
 
 def _settings(built: GoBuild) -> str:
