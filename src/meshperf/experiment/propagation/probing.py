@@ -27,6 +27,8 @@ CONNECT_S = 5.0
 STILL_S = 0.002
 """Longest sleep of the loop [s] while nothing is due, so that the end of a watch is seen at once."""
 _MOST_HEAD = 65_536
+_GOLDEN = 0.618034
+"""Multiples of it, taken modulo one, cover the period evenly."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,6 +93,7 @@ class Prober:
         self._question = question
         self._period_s = period_s
         self._request = f"GET / HTTP/1.1\r\nHost: {question.host}\r\n\r\n".encode()
+        self._watches = 0
         self._lines: list[_Line] = []
         self._selector = selectors.DefaultSelector()
         try:
@@ -146,7 +149,9 @@ class Prober:
         ]
         heapq.heapify(due)
         # Every proxy was asked once before the change: else its first answer had no lower bound.
-        begin_s = time.monotonic() + 2 * self._period_s
+        # Not at a multiple of the period: a change that always met the probes at one moment would bias the bounds.
+        self._watches += 1
+        begin_s = time.monotonic() + (2 + self._watches * _GOLDEN % 1) * self._period_s
         deadline_s = begin_s + within_s
         while (now := time.monotonic()) < deadline_s:
             if not handing.begun and now >= begin_s:

@@ -77,12 +77,13 @@ def _start(site: Site, arm: Arm, binary: Binary, files: _Files, host: str) -> Pr
 
 
 class _Files:
-    """The three watched files. Each is written beside and renamed, which is the moment that proxies are told."""
+    """The three watched files. Each is written beside and renamed, which is the moment that proxies are told.
+
+    Each has a folder of its own: a watched folder makes a proxy read its file again whatever was renamed into it.
+    """
 
     def __init__(self, folder: Path, endpoints: tuple[str, str]) -> None:
         self.folder = folder
-        self.watched = folder / "watched"
-        self.watched.mkdir(parents=True, exist_ok=True)
         self._endpoints = endpoints
         self._changes = 0
         self.write_services(0)
@@ -107,7 +108,7 @@ class _Files:
     def write_services(self, count: int) -> None:
         probed = {
             "@type": _CLUSTER, "name": "endpoint", "type": "EDS", "connect_timeout": "1s",
-            "eds_cluster_config": {"eds_config": _watched(self.watched, "endpoints.json")},
+            "eds_cluster_config": {"eds_config": _watched(self.place("endpoints.json"))},
         }  # fmt: skip
         further = [
             {
@@ -123,16 +124,23 @@ class _Files:
 
     def _write(self, name: str, resources: list[dict[str, Any]]) -> None:
         self._changes += 1
+        self.folder.mkdir(parents=True, exist_ok=True)
         beside = self.folder / f"{name}.new"
         beside.write_text(json.dumps({"version_info": str(self._changes), "resources": resources}))
-        beside.rename(self.watched / name)
+        beside.rename(self.place(name))
+
+    def place(self, name: str) -> Path:
+        """Where a watched file is."""
+        folder = self.folder / name.removesuffix(".json")
+        folder.mkdir(parents=True, exist_ok=True)
+        return folder / name
 
 
 def _bootstrap(address: str, files: _Files) -> dict[str, Any]:
     manager = {
         "@type": _TYPE + "extensions.filters.network.http_connection_manager.v3.HttpConnectionManager",
         "stat_prefix": "probes",
-        "rds": {"route_config_name": "probes", "config_source": _watched(files.watched, "routes.json")},
+        "rds": {"route_config_name": "probes", "config_source": _watched(files.place("routes.json"))},
         "http_filters": [
             {
                 "name": "envoy.filters.http.router",
@@ -150,15 +158,15 @@ def _bootstrap(address: str, files: _Files) -> dict[str, Any]:
     return {
         "node": {"id": address, "cluster": "meshperf"},
         "admin": {"address": _socket(address, _ADMIN_PORT)},
-        "dynamic_resources": {"cds_config": _watched(files.watched, "clusters.json")},
+        "dynamic_resources": {"cds_config": _watched(files.place("clusters.json"))},
         "static_resources": {"listeners": [listener]},
     }
 
 
-def _watched(folder: Path, name: str) -> dict[str, Any]:
+def _watched(file: Path) -> dict[str, Any]:
     return {
         "resource_api_version": "V3",
-        "path_config_source": {"path": str(folder / name), "watched_directory": {"path": str(folder)}},
+        "path_config_source": {"path": str(file), "watched_directory": {"path": str(file.parent)}},
     }
 
 
