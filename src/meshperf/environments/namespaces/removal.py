@@ -27,8 +27,16 @@ _libc = ctypes.CDLL(None, use_errno=True)
 
 
 def inhabitants(namespaces: Iterable[str]) -> set[Identity]:
-    """Processes inside these namespaces, except the one that asks; names that are not ours have none."""
+    """Processes inside these namespaces, except the one that asks; names that are not ours have none.
+
+    They are going to be ended, so the network of this machine is nobody's pod, whatever is mounted on a name: neither
+    the namespace of the one that asks, nor its parent's, nor that of the first process is ever looked into.
+    """
     wanted = {identity for name in namespaces if is_ours(name) and (identity := _identity(NAMESPACES / name))}
+    own = _identity(_PROC / "self" / "ns" / "net")
+    if own is None:
+        return set()  # where we are ourselves cannot be told, so nobody is taken for a pod's
+    wanted -= {own, *filter(None, (_identity(_PROC / other / "ns" / "net") for other in ("1", str(os.getppid()))))}
     # A name whose mount was lost is an ordinary file; processes are never in one.
     found = set()
     for entry in _PROC.iterdir() if wanted else ():
