@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from imported_samples import changed, kinds, milliseconds, one, records, sample
+from meshperf.errors import DocumentError
 from meshperf.spec.imported import LatencyOf, LoopModel, NoteKind
 
 
@@ -26,6 +27,13 @@ def test_single_calls_are_read_and_failures_kept_apart() -> None:
 def test_the_options_tell_the_loop(options: dict[str, Any], loop: LoopModel) -> None:
     (read,) = records(changed("ghz.json", lambda data: data["options"].update(options)))
     assert read.loop is loop
+
+
+@pytest.mark.parametrize("connections", [5e-324, 0.5, -1, 1e300])
+def test_connections_that_are_no_count_are_refused(connections: float) -> None:
+    with pytest.raises(DocumentError) as refused:
+        records(changed("ghz.json", lambda data: data["options"].update(connections=connections)))
+    assert refused.value.code in {"MP2402", "MP2403"}
 
 
 def test_without_single_calls_its_own_percentiles_stand() -> None:

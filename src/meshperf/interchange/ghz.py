@@ -192,11 +192,10 @@ def _constant(options: Value | None) -> bool:
 
 def _connections(options: Value | None) -> tuple[int | None, int | None]:
     """Workers share the connections; each has one call under way."""
-    connections, workers = _option(options, "connections"), _option(options, "concurrency")
+    connections, workers = _whole(options, "connections"), _whole(options, "concurrency")
     if not connections:
         return None, None
-    streams = round(workers / connections) if workers and workers % connections == 0 else None
-    return round(connections), streams
+    return connections, workers // connections if workers and workers % connections == 0 else None
 
 
 def _target(options: Value | None) -> str | None:
@@ -213,6 +212,11 @@ def _target(options: Value | None) -> str | None:
 def _option(options: Value | None, name: str, scale: float = 1.0) -> float | None:
     found = None if options is None else options.get(name)
     return None if found is None or isinstance(found.data, str) else found.number(scale=scale) or None
+
+
+def _whole(options: Value | None, name: str) -> int | None:
+    found = None if options is None else options.get(name)
+    return None if found is None or isinstance(found.data, str) else found.count() or None
 
 
 def _number(root: Value, name: str, scale: float = 1.0) -> float | None:
