@@ -14,6 +14,7 @@ from meshperf.spec.experiment import Workload, read_experiment
 from meshperf.spec.graph_reading import packaged_graph
 
 Problems = Callable[[str], list[DocumentError]]
+ROOT = Path(__file__).parents[2]
 OWN = "graph: own\nentry: a\nservices:\n  a: {response_bytes: 77, calls: [{to: b}]}\n  b: {}\n"
 
 
@@ -41,6 +42,14 @@ def test_a_file_beside_the_experiment_is_read_and_its_path_kept(tmp_path: Path, 
     assert alone.graph_file == tmp_path / "own.yaml"
     with pytest.raises(ValueError, match="was not read"):
         alone.as_graph()
+
+
+def test_the_examples_on_graphs_name_graphs_of_the_package() -> None:
+    examples = {path.stem: read_experiment(path).workload for path in sorted((ROOT / "examples").glob("graphs-*.yaml"))}
+    assert {name: workload.graph for name, workload in examples.items()} == {
+        "graphs-bookinfo": "bookinfo",
+        "graphs-chain": "chain",
+    }
 
 
 def test_echo_stays_one_service_with_the_settings_of_the_workload() -> None:
