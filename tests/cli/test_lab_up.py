@@ -19,8 +19,15 @@ import pytest
 from meshperf.cli import main
 from meshperf.environments import processes
 from meshperf.environments.processes import boot_and_namespace, runs, start_ticks
+from meshperf.environments.site import Site
 from meshperf.environments.site_state import SiteState
 from meshperf.errors import ExitCode
+from meshperf.experiment.plan import Resident
+from meshperf.experiment.residents import Deployed
+from meshperf.load.plan import Target
+from meshperf.meshes import ArmDeployment
+from meshperf.spec.graph import Graph
+from meshperf.spec.records import Claim
 
 ROOT = Path(__file__).parents[2]
 TWO_CANDIDATES = """\
@@ -283,3 +290,22 @@ def test_a_site_of_another_pid_namespace_is_not_called_left_behind(
     monkeypatch.setattr("meshperf.cli.lab_sites.boot_and_namespace", lambda: f"{boot} pid:[1]")
     assert main(["lab", "status", "--json"]) == ExitCode.OK
     assert json.loads(capsys.readouterr().out)[0]["state"] == "elsewhere"
+
+
+def test_an_arm_that_is_not_what_it_declares_is_up_and_said_to_be(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def deploy(site: Site, resident: Resident, graph: Graph, *, note: object) -> Deployed:
+        broken = Claim(claim="mtls: plaintext is refused", held=False, evidence="it was answered", when="begin")
+        deployment = ArmDeployment(
+            target=Target(name="x", address="127.0.0.9:1", host="app", network_namespace="/run/netns/pod"),
+            processes=(), facts={}, observe=lambda when: (broken,), observed_facts=dict,
+        )  # fmt: skip
+        return Deployed(resident=resident, graph=graph, apps={}, deployment=deployment)
+
+    monkeypatch.setattr("meshperf.cli.lab_up.deploy_resident", deploy)
+    assert main(["lab", "up", "none", "--for", "1ms"]) == ExitCode.OK
+    out, err = capsys.readouterr()
+    assert "BROKEN  mtls: plaintext is refused: it was answered" in out
+    assert "ip netns exec pod curl -i -H 'Host: app' http://127.0.0.9:1/" in out
+    assert "1 of 1 claims do not hold" in err

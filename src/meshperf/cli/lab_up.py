@@ -73,6 +73,9 @@ def run_up(wish: Wish, *, lasting: str | None, as_json: bool) -> int:
         else:
             _show(document, to_show)
         sys.stdout.flush()
+        broken = sum(not claim.held for claim in claims)
+        if broken:
+            to_tell.print(f"{broken} of {len(claims)} claims do not hold: an experiment would refuse this arm (MP4003)")
         until = "ends" if ends_after_s is None else f"ends in {lasting}, or"
         to_tell.print(f"up; {until} with Ctrl-C, or with `meshperf lab down`", markup=False)
         _wait(site, ends_after_s)
