@@ -12,5 +12,7 @@ KNOWN_MESHES = (
     "envoy",
     "istio",
     "consul",
+    "kuma",
+    "linkerd",
 )
 """Values of an arm's `mesh` key that this version can deploy."""
