@@ -121,7 +121,7 @@ CASES = [
      "MP2107", "/load/0/message_bytes", "16 to 65507"),
     (LOAD, "  - {rate: 5, duration: 5s, protocol: tcp, method: PUT}", "MP2107", "/load/0/method", "tcp"),
     (LOAD, "  - {rate: 5, duration: 5s, protocol: tcp}", "MP2107", "/load/0/protocol", "meshperf load tcp://"),
-    (LOAD, "  - {rate: 5, duration: 5s, protocol: http2}", "MP2107", "/load/0/protocol", "the mesh `envoy`"),
+    (LOAD, "  - {rate: 5, duration: 5s, protocol: http1.0}", "MP2107", "/load/0/protocol", "arm `envoy` parse HTTP"),
     (LOAD, "  - {rate: 5, duration: 5s, protocol: http3}", "MP2107", "/load/0/protocol", "not available yet"),
     (LOAD, "  - {rate: 5, duration: 5s, arrivals: poison}", "MP2104", "/load/0/arrivals", "poisson"),
     (LOAD, "  - {rate: 5, duration: '5'}", "MP2104", "/load/0/duration", "`5s`"),
@@ -132,7 +132,6 @@ CASES = [
     (LOAD, "  - {rate: 5, duration: 5s, conections: 2}", "MP2101", "/load/0/conections", "`connections`"),
     (LOAD, "  - {rate: 5, duration: 5s, connections: 0}", "MP2103", "/load/0/connections", "from 1"),
     (LOAD, "  - {rate: 5, duration: 5s, connections: true}", "MP2104", "/load/0/connections", "whole number"),
-    (LOAD, "  - {rate: 5, duration: 5s, protocol: grpc}", "MP2107", "/load/0/protocol", "not available yet"),
     (LOAD, "  - {rate: 5, duration: 5s, generator: wrk2}", "MP2107", "/load/0/generator", "design: continuous"),
     (LOAD, "  - {rate: 5, duration: 5s, body: x}", "MP2107", "/load/0/body", "method: POST"),
     (LOAD, "  - {rate: 5, duration: 5s, path: x}", "MP2104", "/load/0/path", "begin with /"),
@@ -140,7 +139,7 @@ CASES = [
     (LOAD, "  - {rate: 5, duration: 5s, headers: {Content-Length: 5}}", "MP2107", "/load/0/headers", "leave it out"),
     ("load:\n" + LOAD, "load: []", "MP2103", "/load", "at least 1"),
     ("load:\n" + LOAD, "load: {rate: 5}", "MP2104", "/load", "a list"),
-    ("mesh: envoy", "mesh: istio", "MP2106", "/arms/envoy/mesh", "none, envoy"),
+    ("mesh: envoy", "mesh: envoi", "MP2106", "/arms/envoy/mesh", "none, envoy"),
     ("mesh: envoy", "mesh: envoi", "MP2106", "/arms/envoy/mesh", "did you mean `envoy`"),
     ("mtls: strict", "mtls: true", "MP2104", "/arms/envoy/mtls", "strict"),
     ("mtls: strict", "client_library: {mtls: true}", "MP2107", "/arms/envoy/client_library", "two arms"),
@@ -250,7 +249,7 @@ arms: {base: {mesh: none}}
 
 
 def test_all_problems_of_a_file_come_at_once_in_its_order(problems: Problems, good: str) -> None:
-    text = good.replace("rate: 500, duration: 5s", "rate: 0, duration: 5").replace("mesh: envoy", "mesh: istio")
+    text = good.replace("rate: 500, duration: 5s", "rate: 0, duration: 5").replace("mesh: envoy", "mesh: envoi")
     found = problems(text + "subjct: mesh\naa: [ghost]\nrounds: 0\n")
     assert [one.code for one in found] == ["MP2103", "MP2104", "MP2106", "MP2101", "MP2105", "MP2103"]
     assert [one.location.line for one in found] == sorted(one.location.line or 0 for one in found)

@@ -9,6 +9,7 @@ from meshperf.environments.local import LocalSite
 from meshperf.environments.site import CpuPlan, folder_name
 from meshperf.experiment.assembly import RoundContext, assemble_run, tls_facts
 from meshperf.experiment.conditions import load_facts
+from meshperf.experiment.downgrades import downgrade_warnings
 from meshperf.experiment.external import external_warnings
 from meshperf.experiment.measuring import Measured, Watcher, measure
 from meshperf.experiment.plan import GUARD_S, LEAD_IN_S, RoundPlan, slice_phases
@@ -150,7 +151,8 @@ def _runs(
             facts={**task.facts, **load, **item.deployment.facts, **tls_facts(session, index), **seen[name]},
             control=measured.control[index] if measured.control else {},
         )
-        runs.append(replace(run, guards=(*run.guards, *guards), warnings=(*run.warnings, *warnings)))
+        of_arm = (*warnings, *downgrade_warnings(run))
+        runs.append(replace(run, guards=(*run.guards, *guards), warnings=(*run.warnings, *of_arm)))
     return runs
 
 

@@ -48,6 +48,8 @@ ADVICE = {
     WarningKind.OMISSION: "Read throughput from this run, and no tail; meshperf's own engine times from when each "
     "request was due.",
     WarningKind.COARSE_TIMES: "Believe a difference only where it is larger than the bounds of the quantile.",
+    WarningKind.DOWNGRADED: "Compare it with arms that keep the protocol only as what the mesh makes of it, or set the "
+    "mesh to keep it.",
     WarningKind.FEW_ROUNDS: "Ask for more rounds; six are the fewest that usually decide.",
     WarningKind.POOLED_TAIL: "Measure longer, or at a higher rate, until a round holds 10 000 requests per arm.",
     WarningKind.NOISE_FLOOR: "Do not act on this difference: two copies of the same arm differ as much here.",

@@ -17,8 +17,8 @@ from meshperf.units import parse_duration, parse_size
 
 __all__ = ["MESH_PROTOCOLS", "load_point_problems", "load_points"]
 
-MESH_PROTOCOLS: Mapping[str, tuple[str, ...]] = {"envoy": ("http1",)}
-"""What each mesh's adapter was tried with; the proxies may well do more."""
+MESH_PROTOCOLS = ("http1", "http2", "grpc")
+"""What a proxy that parses HTTP passes on as it came; it makes HTTP/1.1 of HTTP/1.0."""
 _ARM_PROTOCOLS = (*HTTP_PROTOCOLS, "grpc")
 """What the workload of an arm answers on the address that arms are loaded at."""
 _BODIES = ("body", "body_base64", "body_file")
@@ -110,13 +110,12 @@ def _with_arms(
         return
     arms = data.get("arms")
     for name, arm in (arms if isinstance(arms, dict) else {}).items():
-        mesh = arm.get("mesh") if isinstance(arm, dict) else None
-        able = MESH_PROTOCOLS.get(mesh) if isinstance(mesh, str) else None
-        if able is not None and protocol in _ARM_PROTOCOLS and protocol not in able:
-            message = f"`{protocol}` through the mesh `{mesh}` of the arm `{name}` is not available yet"
-            yield document.error(
-                "MP2107", message, f"{pointer}/protocol", hint=f"its arms can be loaded with: {', '.join(able)}"
-            )
+        if not isinstance(arm, dict) or arm.get("mesh") in (None, "none") or arm.get("mode") == "tcp":
+            continue
+        if protocol in _ARM_PROTOCOLS and protocol not in MESH_PROTOCOLS:
+            message = f"the proxies of the arm `{name}` parse HTTP and do not pass `{protocol}` on as it is"
+            hint = f"write `mode: tcp` in the arm, or load with one of: {', '.join(MESH_PROTOCOLS)}"
+            yield document.error("MP2107", message, f"{pointer}/protocol", hint=hint)
 
 
 def _files(document: Document, pointer: str, point: Mapping[str, Any]) -> Iterator[DocumentError]:

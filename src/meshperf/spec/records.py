@@ -186,6 +186,7 @@ class WarningKind(StrEnum):
     OTHER_GENERATOR = "other-generator"
     OMISSION = "coordinated-omission"
     COARSE_TIMES = "coarse-times"
+    DOWNGRADED = "protocol-downgraded"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
