@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from meshperf.environments.local import LocalSite
-from meshperf.experiment import residents
 from meshperf.experiment.plan import make_plan
 from meshperf.experiment.residents import Deployed, deploy_round
 from meshperf.meshes.envoy.layout import Layout, lay_out
@@ -71,13 +69,8 @@ def pods(tmp_path: Path) -> Iterator[LocalSite]:
 
 
 @pytest.fixture
-def deploy(monkeypatch: pytest.MonkeyPatch) -> Deploy:
-    """Deploy a candidate arm with a baseline, as an experiment would; the services of a graph call nobody."""
-    start = residents.start_service
-
-    def without_calls(site, graph, service, **settings):  # type: ignore[no-untyped-def]
-        silent = replace(graph, services=tuple(replace(one, calls=()) for one in graph.services))
-        return start(site, silent, service, **{**settings, "upstreams": {}})
+def deploy() -> Deploy:
+    """Deploy a candidate arm with a baseline, as an experiment would."""
 
     def make(site: LocalSite, arm: Arm, graph: Graph | None = None) -> Deployed:
         arms = {"baseline": Arm(name="baseline", mesh="none"), arm.name: arm}
@@ -85,8 +78,6 @@ def deploy(monkeypatch: pytest.MonkeyPatch) -> Deploy:
         experiment = Experiment(
             name="t", subject=("mesh",), load=(LoadPoint(rate=10),), rounds=1, arms=arms, workload=workload
         )
-        with monkeypatch.context() as patch:
-            patch.setattr(residents, "start_service", without_calls)
-            return deploy_round(site, make_plan(experiment).rounds[0], workload, note=lambda text: None)[1]
+        return deploy_round(site, make_plan(experiment).rounds[0], workload, note=lambda text: None)[1]
 
     return make

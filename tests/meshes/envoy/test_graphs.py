@@ -9,11 +9,13 @@ from collections.abc import Callable
 
 import pytest
 
+from meshperf.environments.asking import ask
 from meshperf.environments.local import LocalSite
 from meshperf.errors import DeploymentError
 from meshperf.experiment.residents import Deployed
 from meshperf.spec.experiment import Arm
 from meshperf.spec.graph import Call, Graph, GraphService, digest_of
+from meshperf.workloads import counters
 
 Deploy = Callable[..., Deployed]
 pytestmark = [pytest.mark.needs_envoy, pytest.mark.needs_native]
@@ -54,6 +56,19 @@ def test_every_pod_has_a_sidecar_and_every_edge_its_identities(site: LocalSite, 
         "front-sidecar",
         "client-sidecar",
     ]
+
+
+@pytest.mark.parametrize("mode", ["http", "tcp"])
+def test_the_calls_of_services_go_through_the_sidecars(site: LocalSite, deploy: Deploy, mode: str) -> None:
+    deployed = deploy(site, strict(mode=mode), CHAIN)
+    deployed.deployment.observe("begin")
+    before = {name: counters(app.endpoint)["requests"] for name, app in deployed.apps.items()}
+    for _ in range(20):
+        assert ask(deployed.deployment.target.address, "/").status == 200
+    made = {name: counters(app.endpoint)["requests"] - before[name] for name, app in deployed.apps.items()}
+    assert made == {"front": 20, "middle": 20, "back": 40}
+    assert counters(deployed.apps["front"].endpoint).get("call_failures", 0) == 0
+    assert [claim.claim for claim in deployed.deployment.observe("end") if not claim.held] == []
 
 
 def test_bytes_are_forwarded_along_the_whole_graph(site: LocalSite, deploy: Deploy) -> None:

@@ -12,6 +12,7 @@ from meshperf.experiment.residents import Deployed
 from meshperf.meshes.envoy.claims import Observer
 from meshperf.spec.experiment import Arm, Functions
 from meshperf.spec.graph import Call, Graph, GraphService, digest_of
+from meshperf.workloads import counters
 
 Deploy = Callable[..., Deployed]
 pytestmark = [pytest.mark.needs_envoy, pytest.mark.needs_native, pytest.mark.needs_netns]
@@ -39,6 +40,15 @@ def test_all_claims_hold_in_pods(pods: LocalSite, deploy: Deploy, interception: 
     assert deployed.deployment.target.network_namespace == pods.namespace("envoy-client")
     kind = deployed.deployment.facts["interception.kind"].value
     assert kind == {"explicit": "explicit port", "transparent": "iptables redirect"}[interception]
+
+
+def test_redirected_calls_of_a_service_reach_the_next_one_with_its_identity(pods: LocalSite, deploy: Deploy) -> None:
+    deployed = deploy(pods, Arm(name="envoy", mesh="envoy", mtls="strict", interception="transparent"), PAIR)
+    before = counters(deployed.apps["back"].endpoint)["requests"]
+    for _ in range(10):
+        assert ask(observer(deployed).proofs.through, "/").status == 200
+    assert counters(deployed.apps["back"].endpoint)["requests"] - before == 10
+    assert failed(deployed) == []
 
 
 def test_redirected_calls_do_not_know_of_the_sidecars(pods: LocalSite, deploy: Deploy) -> None:
