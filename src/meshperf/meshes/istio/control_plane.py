@@ -7,6 +7,7 @@ parts that belong to Kubernetes.
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,7 @@ from typing import Any
 from meshperf.environments.asking import ask
 from meshperf.environments.probes import tcp_ready
 from meshperf.environments.site import Process, ProcessSpec, Site
+from meshperf.errors import DeploymentError
 from meshperf.meshes.base import pod
 from meshperf.meshes.istio import settings
 from meshperf.meshes.istio.layout import CONTROL, DEBUG_PORT, LOOPBACK, XDS_PORT, Layout
@@ -22,7 +24,12 @@ from meshperf.spec.experiment import Arm
 
 __all__ = ["ControlPlane", "SyncStatus", "read_sync", "start_control_plane"]
 
-_READY_S = 30.0
+_READY_S = 20.0
+_REFUSED = "ACK ERROR"
+_MISUNDERSTOOD = "invalid mesh config"
+"""Istiod goes on with its defaults then, and no agent would ever reach it."""
+_MOST_LINES, _LONGEST_LINE = 5, 500
+_HEARD_WITHIN_S = 2.0
 _KINDS = ("cluster", "listener", "route", "endpoint")
 
 
@@ -50,6 +57,14 @@ class ControlPlane:
         """The state of every connected sidecar; None: istiod does not answer."""
         reply = ask(self.debug, "/debug/syncz")
         return read_sync(reply.body) if reply.status == 200 else None
+
+    def refusals(self) -> Sequence[str]:
+        """The last lines of its log that tell what a sidecar refused, and why. Asked after a refusal was seen, which
+        istiod may hear of a moment later."""
+        until = time.monotonic() + _HEARD_WITHIN_S
+        while not (lines := _lines_with(_REFUSED, self.process.log)) and time.monotonic() < until:
+            time.sleep(0.02)
+        return lines
 
     def write(self, name: str, resources: Sequence[Mapping[str, Any]]) -> None:
         """Put resources into one file of the folder, at once or not at all."""
@@ -96,7 +111,7 @@ def start_control_plane(
         signing: folder with the authority that it signs with.
 
     Raises:
-        DeploymentError: it ended, or nobody answered on its port.
+        DeploymentError: it ended, nobody answered on its port, or it does not understand the mesh configuration.
     """
     watched = folder / "resources"
     watched.mkdir(mode=0o700, parents=True)
@@ -117,4 +132,16 @@ def start_control_plane(
             limits=arm.limits.get("control-plane"),
         )
     )
+    if lines := _lines_with(_MISUNDERSTOOD, process.log):
+        raise DeploymentError(
+            "MP5101",
+            f"{process.name} does not understand its mesh configuration",
+            log=lines,
+            hint="look at what the arm sets under `control_plane` with a path that begins with meshConfig",
+        )
     return ControlPlane(process=process, debug=site.reach(host, DEBUG_PORT, at=LOOPBACK), folder=watched)
+
+
+def _lines_with(text: str, log: Path) -> Sequence[str]:
+    lines = log.read_text(errors="replace").splitlines()
+    return [line[:_LONGEST_LINE] for line in lines if text in line][-_MOST_LINES:]

@@ -74,7 +74,7 @@ class Prepared:
             signing=credentials.signing,
         )
         order = [*(service.name for service in self.graph.services), CLIENT]
-        sidecars = {workload: self._sidecar(workload, credentials) for workload in order}
+        sidecars = {workload: self._sidecar(workload, credentials, plane) for workload in order}
         _settle(plane, sidecars)
         entry = layout.service(layout.entry)
         virtual = f"{entry.virtual}:{APP_PORT}"
@@ -110,7 +110,7 @@ class Prepared:
             observed_facts=lambda: self._observed(inside, sidecars, hops),
         )
 
-    def _sidecar(self, workload: str, credentials: Credentials) -> Sidecar:
+    def _sidecar(self, workload: str, credentials: Credentials, plane: ControlPlane) -> Sidecar:
         return start_sidecar(
             self.site,
             self.arm,
@@ -119,6 +119,7 @@ class Prepared:
             installation=self.installation,
             folder=self.folder / "pods" / workload,
             certificates=credentials.provided / workload,
+            plane=plane,
         )
 
     def _processes(self, plane: ControlPlane, sidecars: Mapping[str, Sidecar]) -> Sequence[Process]:
@@ -145,7 +146,7 @@ def _settle(plane: ControlPlane, sidecars: Mapping[str, Sidecar]) -> None:
             raise DeploymentError(
                 "MP5101",
                 f"not every sidecar took its configuration: {'; '.join(late)}",
-                log=last_lines(plane.process.log),
+                log=plane.refusals() or last_lines(plane.process.log),
                 hint="look for `ACK ERROR` above: a filter or resource that this Envoy does not know",
             )
         time.sleep(0.02)

@@ -17,12 +17,12 @@ from meshperf.meshes.executables import sha256_of
 from meshperf.meshes.programs import ISTIOD, PILOT_AGENT, find_envoy
 from meshperf.spec.experiment import Arm
 
-__all__ = ["TEMPLATE_OPTION", "Installation", "find_installation"]
+__all__ = ["TEMPLATE_OPTION", "Installation", "find_installation", "template_of"]
 
 TEMPLATE_OPTION = "envoy-bootstrap"
 """Names the template among an arm's `binaries`."""
 _TEMPLATE_VARIABLE = "ISTIO_BOOTSTRAP"
-_PACKAGED = Path("/var/lib/istio/envoy/envoy_bootstrap_tmpl.json")
+PACKAGED = Path("/var/lib/istio/envoy/envoy_bootstrap_tmpl.json")
 _NAMES = ("envoy_bootstrap_tmpl.json", "envoy_bootstrap.json")
 _IN_SOURCE = "tools/packaging/common/envoy_bootstrap.json"
 
@@ -52,11 +52,19 @@ def find_installation(arm: Arm | None = None) -> Installation:
     agent = find_binary(PILOT_AGENT, options.get(PILOT_AGENT.name))
     envoy = find_envoy((arm.envoy_path if arm is not None else None) or options.get("envoy"))
     return Installation(
-        istiod=istiod, agent=agent, envoy=envoy, template=_template(agent, options.get(TEMPLATE_OPTION))
+        istiod=istiod, agent=agent, envoy=envoy, template=template_of(agent, options.get(TEMPLATE_OPTION))
     )
 
 
-def _template(agent: Binary, option: Path | None) -> Path:
+def template_of(agent: Binary, option: Path | None) -> Path:
+    """The template of Envoy's bootstrap that belongs to an agent.
+
+    Args:
+        option: a file that the experiment names; wins over everything.
+
+    Raises:
+        PrerequisiteError: there is none, or what was named is none (MP3007).
+    """
     variable = os.environ.get(_TEMPLATE_VARIABLE)
     named = option or (Path(variable) if variable else None)
     if named is not None:
@@ -72,7 +80,7 @@ def _template(agent: Binary, option: Path | None) -> Path:
 
 def _places(agent: Binary) -> Iterator[Path]:
     yield from (agent.path.with_name(name) for name in _NAMES)
-    yield _PACKAGED
+    yield PACKAGED
     for cache in _module_caches():
         yield cache / f"{PILOT_AGENT.module}@{agent.version}" / _IN_SOURCE
 

@@ -66,6 +66,7 @@ def deploy_proxies(
             installation=installation,
             folder=folder / "pods" / name,
             certificates=credentials.provided / name,
+            plane=plane,
         )
     digest = configuration_digest(arm, replace(layout, pods={}), installation.template_sha256)
     return ControlledProxies(

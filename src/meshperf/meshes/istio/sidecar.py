@@ -18,6 +18,7 @@ from meshperf.errors import DeploymentError
 from meshperf.meshes import envoy_admin
 from meshperf.meshes.base import pod
 from meshperf.meshes.istio import settings
+from meshperf.meshes.istio.control_plane import ControlPlane
 from meshperf.meshes.istio.installation import Installation
 from meshperf.meshes.istio.layout import ADMIN_PORT, LOOPBACK, STATUS_PORT, Layout
 from meshperf.spec.experiment import Arm
@@ -25,7 +26,7 @@ from meshperf.spec.graph import CLIENT
 
 __all__ = ["Sidecar", "child_of", "start_sidecar"]
 
-_READY_S = 30.0
+_READY_S = 20.0
 _PLACES = ("etc/istio/proxy", "var/run/secrets/workload-spiffe-uds", "var/lib/istio/data")
 """Folders that agent and Envoy expect below their working folder."""
 _CHILD_WITHIN_S = 2.0
@@ -55,23 +56,22 @@ def start_sidecar(
     installation: Installation,
     folder: Path,
     certificates: Path,
-    redirected: bool = True,
+    plane: ControlPlane,
 ) -> Sidecar:
     """Redirect a pod's connections and start its sidecar.
 
     Args:
         folder: working folder of agent and Envoy; made here.
         certificates: what the agent proves its identity with.
-        redirected: False for a proxy that is only asked directly.
 
     Raises:
-        DeploymentError: the rules could not be set, or a program ended or did not become ready.
+        DeploymentError: the rules could not be set, a program ended or did not become ready, or Envoy refuses its
+            configuration.
     """
     host = pod(layout.resident, workload)
     for place in _PLACES:
         (folder / place).mkdir(mode=0o700, parents=True)
-    if redirected:
-        _redirect(site, host, installation)
+    _redirect(site, host, installation)
     admin = site.reach(host, ADMIN_PORT, at=LOOPBACK)
     environment = settings.agent_environment(
         layout,
@@ -81,16 +81,17 @@ def start_sidecar(
         envoy=installation.envoy.path,
         bootstrap=installation.template,
     )
+    name = f"{layout.resident}-{workload}-agent"
     agent = site.start(
         ProcessSpec(
-            name=f"{layout.resident}-{workload}-agent",
+            name=name,
             role="sidecar",
             host=host,
             user=settings.PROXY_USER,
             # Agent and Envoy name most of their files relative to where they run.
             argv=["env", f"--chdir={folder}", *settings.agent_argv(installation.agent.path, arm, workload)],
             env=environment,
-            ready=_ready(site.reach(host, STATUS_PORT, at=LOOPBACK), admin),
+            ready=_ready(name, site.reach(host, STATUS_PORT, at=LOOPBACK), admin, plane),
             deadline_s=_READY_S,
             listens=(f"{LOOPBACK}:{ADMIN_PORT}",),
             limits=arm.limits.get("client" if workload == CLIENT else "server"),
@@ -138,16 +139,25 @@ def _redirect(site: Site, host: str, installation: Installation) -> None:
         ) from failed
 
 
-def _ready(status: str, admin: str) -> Callable[[], str | None]:
-    """Ready when Envoy has its listeners; what it refused is said instead of a number."""
+def _ready(name: str, status: str, admin: str, plane: ControlPlane) -> Callable[[], str | None]:
+    """Ready when Envoy has its listeners. A refusal is final, so nobody waits for the deadline then.
+
+    Raises, when it is asked:
+        DeploymentError: Envoy refuses its configuration (MP5101), with istiod's word on it.
+    """
     live = http_ready(status, "/healthz/ready")
 
     def probe() -> str | None:
         missing = live()
-        if missing is None:
-            return None
-        names = _refused(admin)
-        return f"Envoy refuses its configuration ({', '.join(names)})" if names else missing
+        if missing is not None and (names := _refused(admin)):
+            raise DeploymentError(
+                "MP5101",
+                f"{name}: Envoy refuses the configuration that istiod sends it ({', '.join(names)})",
+                log=plane.refusals(),
+                hint="the lines name the filter or setting that this Envoy does not know; leave out what the arm sets"
+                " beside Istio's defaults, or name Istio's own Envoy with `envoy`",
+            )
+        return missing
 
     return probe
 
