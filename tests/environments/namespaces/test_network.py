@@ -263,6 +263,10 @@ def test_facts_say_what_pods_are_joined_by(pods: LocalSite) -> None:
     assert facts["network.pods"].value == "namespaces"
     assert facts["network.mtu_bytes"].value == 1500
     assert "gso" in str(facts["network.offloads"].value)
+    pods.run([sys.executable, "-I", "-S", "-c", "open('/proc/sys/net/core/somaxconn', 'w').write('77')"], host="a")
+    shown = pods.run(["cat", "/proc/sys/net/core/somaxconn"], host="b").strip()
+    assert facts["network.somaxconn"].value == shown  # as every new namespace has it, not as one pod was set
+    assert all(fact.known for name, fact in facts.items() if name.startswith("network."))
 
 
 def test_a_name_that_is_taken_is_left_alone_and_said(pods: LocalSite, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -19,6 +19,13 @@ __all__ = ["carries", "facts", "name_servers", "plug", "pod", "switch"]
 _SIOCETHTOOL = 0x8946
 _SIOCGIFMTU = 0x8921
 _HAS_LINK = 0x0A
+_SETTINGS = {
+    "somaxconn": "core/somaxconn",
+    "tcp_congestion_control": "ipv4/tcp_congestion_control",
+    "ip_local_port_range": "ipv4/ip_local_port_range",
+    "tcp_tw_reuse": "ipv4/tcp_tw_reuse",
+}
+"""Per namespace; the `host.` facts of the same names are the machine's own."""
 _OFFLOADS = {"checksum": 0x16, "tso": 0x1E, "gso": 0x23, "gro": 0x2B}
 """By the number that asks the kernel for it (ETHTOOL_GTXCSUM and so on)."""
 
@@ -92,7 +99,19 @@ def facts(kind: str, switch_namespace: str | None) -> Facts:
         "network.link": Fact(value="veth pairs on a bridge", source="environment", observed=False),
         "network.mtu_bytes": of_bridge(_mtu),
         "network.offloads": of_bridge(_offloads),
+        # A new namespace begins with the kernel's own values, whatever was tuned on the machine.
+        **{
+            f"network.{name}": _of_namespace(switch_namespace, f"/proc/sys/net/{path}")
+            for name, path in _SETTINGS.items()
+        },
     }
+
+
+def _of_namespace(namespace: str | None, path: str) -> Fact:
+    def read() -> str:
+        return " ".join(inside(namespace, lambda: HostFiles().text(path)).split())
+
+    return observe(path, read) if namespace else Fact(source=path, unavailable="there is no pod yet")
 
 
 def _mtu() -> int:
