@@ -26,6 +26,7 @@ from meshperf.workloads import executable
 __all__ = ["Finding", "run_doctor"]
 
 _NOISE_S = 2.0
+_PROVEN = {None: "", True: "yes", False: "[yellow]unproven[/]"}
 _MODULES = {
     "cryptography": ("certificates of the lab", "meshperf[lab]"),
     "altair": ("charts in reports", "meshperf[charts]"),
@@ -46,6 +47,8 @@ class Finding:
     detail: str
     unlocks: str = ""
     required: bool = False
+    proven: bool | None = None
+    """Of a mesh: False where its adapter was never run against the real one; None: not a mesh."""
 
 
 def run_doctor(*, measure: bool, rate: float, as_json: bool) -> int:
@@ -108,11 +111,15 @@ def _meshes() -> Sequence[Finding]:
     found = []
     for name in mesh_names():
         detection = open_mesh(name).detect()
-        detail = detection.version or "" if detection.available else detection.missing or ""
-        if not detection.proven:
-            detail += " (unproven: never run against the real mesh)"
-        state = "ok" if detection.available else "missing"
-        found.append(Finding(what=f"mesh {name}", state=state, detail=detail, unlocks=f"arms with `mesh: {name}`"))
+        found.append(
+            Finding(
+                what=f"mesh {name}",
+                state="ok" if detection.available else "missing",
+                detail=(detection.version if detection.available else detection.missing) or "",
+                unlocks=f"arms with `mesh: {name}`",
+                proven=detection.proven,
+            )
+        )
     return found
 
 
@@ -162,10 +169,11 @@ def _noise_findings(noise: NoiseReading) -> Sequence[Finding]:
 
 def _show(findings: Sequence[Finding], console: Console) -> None:
     table = Table(box=None, header_style="bold")
-    for column in ("what", "state", "found", "for"):
+    for column in ("what", "state", "proven", "found", "for"):
         table.add_column(column, overflow="fold")
     styles = {"ok": "green", "missing": "yellow", "noisy": "red"}
     for finding in findings:
         style = styles[finding.state]
-        table.add_row(finding.what, f"[{style}]{finding.state}[/]", finding.detail.replace("[", r"\["), finding.unlocks)
+        detail = finding.detail.replace("[", r"\[")
+        table.add_row(finding.what, f"[{style}]{finding.state}[/]", _PROVEN[finding.proven], detail, finding.unlocks)
     console.print(table)
