@@ -13,8 +13,8 @@ import pytest
 
 from meshperf.workloads import executable
 
-from .conftest import Pki, Running, Start
-from .test_native_calls import client, get, timed, to, told
+from .conftest import Pki, Running, Start, poll
+from .test_native_calls import client, get, same_bytes, timed, to, told
 
 pytestmark = pytest.mark.needs_native
 
@@ -57,9 +57,10 @@ def test_every_protocol_carries_calls_of_every_size(start: Start, protocol: str,
     assert below["http2_connections"] == (0 if protocol == "http1" else 1)
     if keys:
         least = 30 * int(keys[0].partition("=")[2])
-        assert below["bytes_in"] > least
+        assert found["call_bytes_out"] > least
     if len(keys) == 2:
-        assert 30 * 500_000 < below["bytes_out"] < 30 * 502_000
+        assert 30 * 500_000 < found["call_bytes_in"] < 30 * 502_000
+    assert poll(lambda: same_bytes(entry, leaf))
 
 
 def test_streams_of_a_connection_run_side_by_side(start: Start) -> None:

@@ -37,6 +37,7 @@ use crate::counters::Counters;
 use crate::http2::Fields;
 use crate::random::Random;
 use crate::sys::{Epoll, now_ns};
+use crate::tls::CalleeTls;
 
 /// Set in the tokens of connections to callees; places of a worker's own connections never come that far.
 pub const OUTGOING: u64 = 1 << 31;
@@ -44,6 +45,15 @@ pub const OUTGOING: u64 = 1 << 31;
 const FIRST_STREAM: u64 = 1 << 32;
 /// Room to read into (bytes).
 const READ: usize = 64 * 1024;
+
+/// What all workers are to do.
+#[derive(Clone)]
+pub struct Orders {
+    pub plan: Arc<Plan>,
+    /// Of each of the plan's callees; empty: calls are plain.
+    pub tls: Vec<CalleeTls>,
+    pub seed: u64,
+}
 
 /// A request whose calls have all ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -85,6 +95,8 @@ struct Call {
 /// The calls of one worker.
 pub struct Calls {
     plan: Arc<Plan>,
+    /// Of each callee; empty: calls are plain.
+    tls: Vec<CalleeTls>,
     counters: Arc<Counters>,
     epoll: Epoll,
     prepared: Vec<Prepared>,
@@ -108,16 +120,18 @@ pub struct Calls {
 }
 
 impl Calls {
-    /// The calls of worker number `worker`; `epoll` is the one that its loop waits on.
+    /// The calls of worker number `worker`; `epoll` is the one that its loop waits on, `filler` what bodies are made of.
     pub fn new(
-        plan: Arc<Plan>,
+        orders: &Orders,
         worker: u64,
-        seed: u64,
         filler: &[u8],
         counters: Arc<Counters>,
         epoll: Epoll,
     ) -> Self {
-        let prepare = |wanted: &plan::Wanted| Prepared::new(wanted, &plan.callees[wanted.callee]);
+        let Orders { plan, tls, seed } = orders.clone();
+        let prepare = |wanted: &plan::Wanted| {
+            Prepared::new(wanted, &plan.callees[wanted.callee], !tls.is_empty())
+        };
         let prepared: Vec<_> = plan.wanted.iter().map(prepare).collect();
         let shares =
             (0..prepared.len() as u64).map(|n| Random::new(seed, FIRST_STREAM * (worker + 1) + n));
@@ -138,6 +152,7 @@ impl Calls {
             done: Vec::new(),
             plan,
             counters,
+            tls,
             epoll,
         }
     }

@@ -51,6 +51,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
 use crate::admin::{Ready, Sources};
+use crate::calls::Orders;
 use crate::counters::Counters;
 use crate::failure::Failure;
 use crate::options::{Options, Request, USAGE};
@@ -81,6 +82,7 @@ fn serve(options: &Options) -> Result<(), Failure> {
     let signals = StopSignals::block().map_err(system("take over stop signals"))?;
     sys::raise_file_limit();
     let tls = options.tls.as_ref().map(tls::configure).transpose()?;
+    let orders = orders(options)?;
     let doors = doors::open(options)?;
     let admin = options.admin.map(listen_admin).transpose()?;
     let ready = Ready {
@@ -125,15 +127,17 @@ fn serve(options: &Options) -> Result<(), Failure> {
             .map_err(system("copy a descriptor"))?,
     };
     for (number, doors) in (0..).zip(doors) {
-        let plan = options.calls.as_deref();
-        let counters = Arc::new(plan.map_or_else(Counters::default, Counters::with_calls));
+        let counters = Arc::new(match &orders {
+            Some(orders) => Counters::with_calls(&orders.plan),
+            None => Counters::default(),
+        });
         let wake = Arc::new(Wake::new().map_err(system("make an event descriptor"))?);
         let service = Service::new(options, number, counters.clone());
         let mut worker = Worker::new(common.clone(), doors, wake.clone(), service)
             .map_err(system("use epoll"))?;
-        if let Some(plan) = &options.calls {
+        if let Some(orders) = &orders {
             worker
-                .will_call(plan.clone(), number, options.seed)
+                .will_call(orders, number)
                 .map_err(system("copy a descriptor"))?;
         }
         let name = format!("worker-{number}");
@@ -166,6 +170,19 @@ fn serve(options: &Options) -> Result<(), Failure> {
         }
     }
     Ok(())
+}
+
+/// What its workers are to call, if anything.
+fn orders(options: &Options) -> Result<Option<Orders>, Failure> {
+    let Some(plan) = options.calls.clone() else {
+        return Ok(None);
+    };
+    let tls = match &options.call_tls {
+        Some(files) => tls::configure_calls(files, &plan)?,
+        None => Vec::new(),
+    };
+    let seed = options.seed;
+    Ok(Some(Orders { plan, tls, seed }))
 }
 
 fn listen_admin(wanted: SocketAddr) -> Result<TcpListener, Failure> {

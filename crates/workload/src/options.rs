@@ -44,6 +44,9 @@ calls to other services, for each request
   --call-retries N             how often a call that failed is made again (0)
   --call-timeout TIME          after how long an attempt has failed, such as 250ms
   --call-connections N         most open connections to one callee, for each worker (64)
+  --call-tls-ca FILE           call over TLS, and only whom these vouch for (PEM)
+  --call-tls-cert FILE --call-tls-key FILE       show this certificate (PEM)
+  --call-tls-identity [NAME=]URI       require this URI name, not a host name, of every callee or of NAME; repeatable
 known truth
   --stall S/P                  stop for the last S of every period P, such as 200ms/1000ms
   --stall-connections SHARE    stop only this share of the connections, evenly spread
@@ -89,6 +92,7 @@ pub struct Options {
     pub identity_header: Option<IdentityHeader>,
     /// What each request makes this service call; None: nothing.
     pub calls: Option<Arc<Plan>>,
+    pub call_tls: Option<CallTlsFiles>,
     pub seconds: Option<Duration>,
 }
 
@@ -101,6 +105,16 @@ pub struct TlsFiles {
     pub minimum: String,
     pub ciphers: Vec<String>,
     pub groups: Vec<String>,
+}
+
+/// TLS towards the services that are called.
+#[derive(Debug)]
+pub struct CallTlsFiles {
+    pub ca: PathBuf,
+    /// Certificate and key to show.
+    pub pair: Option<(PathBuf, PathBuf)>,
+    /// URI, of every callee, or NAME=URI, of one.
+    pub identities: Vec<String>,
 }
 
 /// A header that tells the caller's identity, believed only when the connection comes from `trusted_peer`.
@@ -235,6 +249,16 @@ mod tests {
             ("--call b=127.0.0.1:1,times=0", "times"),
             ("--call b=10.0.0.1:80", "outside loopback"),
             ("--call-retries 1", "--call"),
+            ("--call-tls-ca a", "--call"),
+            ("--call b=127.0.0.1:1 --call-tls-cert a", "--call-tls-key"),
+            (
+                "--call b=127.0.0.1:1 --call-tls-cert a --call-tls-key b",
+                "--call-tls-ca",
+            ),
+            (
+                "--call b=127.0.0.1:1 --call-tls-identity spiffe://a/b",
+                "--call-tls-ca",
+            ),
             ("--call b=127.0.0.1:1 --call-timeout 0ms", "--call-timeout"),
             (
                 "--call b=127.0.0.1:1 --call-connections 0",

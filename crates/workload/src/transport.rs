@@ -7,7 +7,7 @@ use std::io::{self, ErrorKind, IoSlice, Read, Write};
 use std::net::{Shutdown, TcpStream};
 use std::os::fd::{AsRawFd, RawFd};
 
-use meshperf_tls::rustls::{ProtocolVersion, ServerConnection};
+use meshperf_tls::rustls::{Connection, ProtocolVersion};
 use meshperf_tls::uri_names;
 
 pub struct Socket {
@@ -86,7 +86,8 @@ pub enum Transport {
 
 pub struct Tls {
     socket: Socket,
-    session: ServerConnection,
+    /// Of either side: the server's towards clients, the client's towards services that are called.
+    session: Connection,
     handshaken: bool,
 }
 
@@ -99,7 +100,7 @@ pub struct TlsFacts {
 }
 
 impl Transport {
-    pub fn new(stream: TcpStream, session: Option<ServerConnection>) -> Self {
+    pub fn new(stream: TcpStream, session: Option<Connection>) -> Self {
         let socket = Socket::new(stream);
         match session {
             None => Transport::Plain(socket),
@@ -263,14 +264,18 @@ impl Tls {
     }
 
     fn write(&mut self, first: &[u8], second: &[u8]) -> io::Result<usize> {
-        let taken = self
-            .session
-            .writer()
-            .write_vectored(&[IoSlice::new(first), IoSlice::new(second)])?;
-        if taken == 0 {
+        loop {
+            let pieces = [IoSlice::new(first), IoSlice::new(second)];
+            let taken = self.session.writer().write_vectored(&pieces)?;
+            if taken > 0 || first.len() + second.len() == 0 {
+                return Ok(taken);
+            }
             self.flush()?;
+            if self.session.is_handshaking() {
+                // It takes more when the handshake is over, which reading brings about.
+                return Err(ErrorKind::WouldBlock.into());
+            }
         }
-        Ok(taken)
     }
 
     fn flush(&mut self) -> io::Result<()> {

@@ -1,5 +1,7 @@
 //! Options as they were written: each read by its name, then looked at together.
 
+mod calls;
+
 use std::collections::BTreeMap;
 use std::fmt::Display;
 use std::net::{IpAddr, SocketAddr};
@@ -11,7 +13,6 @@ use std::time::Duration;
 
 use lexopt::ValueExt;
 
-use crate::calls::plan::Plan;
 use crate::datagram_faults::Faults;
 use crate::failure::Failure;
 use crate::grpc::status;
@@ -25,8 +26,6 @@ const MOST_WORKERS: usize = 256;
 /// A stream in service takes some memory, and a client may open as many as it is allowed.
 const MOST_STREAMS: u64 = 1 << 20;
 const LARGEST_RESPONSE: u64 = 1 << 30;
-const MOST_RETRIES: u64 = 100;
-const MOST_CONNECTIONS: u64 = 65_535;
 
 /// Options as they were written, before they are looked at together.
 #[derive(Default)]
@@ -36,7 +35,7 @@ pub struct Written {
     any_address: bool,
 }
 
-const KNOWN: [&str; 34] = [
+const KNOWN: [&str; 38] = [
     "listen",
     "admin",
     "tcp",
@@ -68,12 +67,17 @@ const KNOWN: [&str; 34] = [
     "call-retries",
     "call-timeout",
     "call-connections",
+    "call-tls-ca",
+    "call-tls-cert",
+    "call-tls-key",
+    "call-tls-identity",
     "seconds",
     "busy",
     "allow-any-address",
 ];
-const REPEATABLE: [&str; 6] = [
+const REPEATABLE: [&str; 7] = [
     "call",
+    "call-tls-identity",
     "status",
     "grpc-status",
     "tls-client-identity",
@@ -134,6 +138,7 @@ impl Written {
             tls: self.tls()?,
             identity_header: self.identity_header()?,
             calls: self.calls()?.map(Arc::new),
+            call_tls: self.call_tls()?,
             seconds: self.one("seconds", seconds)?,
         };
         if options.busy && options.service_time == ServiceTime::None {
@@ -185,34 +190,6 @@ impl Written {
         self.one(name, |text| {
             address(text, any, "if others may reach this service")
         })
-    }
-
-    fn calls(&mut self) -> Result<Option<Plan>, Failure> {
-        let mut plan = Plan::default();
-        let any = self.any_address;
-        for text in self.all("call") {
-            plan.add(&text, |text| {
-                address(text, any, "if this service may call others there")
-            })
-            .map_err(|why| Failure::Usage(format!("--call: {why}")))?;
-        }
-        let named = |name: &&str| self.values.contains_key(*name);
-        let alone = ["call-retries", "call-timeout", "call-connections"]
-            .into_iter()
-            .find(named);
-        match alone {
-            Some(name) if plan.wanted.is_empty() => {
-                return Err(Failure::Usage(format!("--{name} needs --call")));
-            }
-            _ => {}
-        }
-        plan.retries = self.number("call-retries", 0, 0..=MOST_RETRIES)? as u32;
-        plan.connections = self.number("call-connections", 64, 1..=MOST_CONNECTIONS)? as usize;
-        plan.timeout_ns = self.one("call-timeout", |text| match parse_duration_ns(text)? {
-            0 => Err("it must be longer than 0".to_owned()),
-            ns => Ok(ns),
-        })?;
-        Ok((!plan.wanted.is_empty()).then_some(plan))
     }
 
     fn tcp(&mut self) -> Result<(Option<SocketAddr>, Mode), Failure> {

@@ -3,10 +3,13 @@
 use std::io::{self, ErrorKind};
 use std::os::fd::RawFd;
 
+use meshperf_tls::rustls::ClientConnection;
+
 use super::exchange::{Ended, Speech};
 use super::plan::Callee;
 use super::tally::Tally;
 use crate::sys;
+use crate::tls::CalleeTls;
 use crate::transport::Transport;
 
 /// Reads in one turn; then the other connections get theirs.
@@ -33,21 +36,35 @@ pub struct Connection {
     transport: Transport,
     /// Whether any byte went over it: only then it was really opened.
     counted: bool,
+    handshake_counted: bool,
 }
 
 impl Connection {
     /// Begins to connect; what is sent waits until that is done. `room`: calls that go out before the callee says how many
     /// it takes.
-    pub fn open(number: usize, callee: &Callee, room: usize) -> io::Result<Self> {
+    pub fn open(
+        number: usize,
+        callee: &Callee,
+        tls: Option<&CalleeTls>,
+        room: usize,
+    ) -> io::Result<Self> {
         let stream = sys::connect(callee.address)?;
         stream.set_nodelay(true)?;
+        let session = match tls {
+            Some(tls) => {
+                let session = ClientConnection::new(tls.config.clone(), tls.name.clone());
+                Some(session.map_err(io::Error::other)?.into())
+            }
+            None => None,
+        };
         Ok(Connection {
             callee: number,
             speech: Speech::new(callee.protocol, room),
             offered: false,
             awaits_turn: false,
-            transport: Transport::new(stream, None),
+            transport: Transport::new(stream, session),
             counted: false,
+            handshake_counted: false,
         })
     }
 
@@ -80,6 +97,10 @@ impl Connection {
         tally.bytes_out.add(sent);
         if sent > 0 && !std::mem::replace(&mut self.counted, true) {
             tally.connections.add(1);
+        }
+        if !self.handshake_counted && self.transport.is_handshaken() {
+            self.handshake_counted = true;
+            tally.tls_handshakes.add(1);
         }
         match (written, read) {
             (Ok(()), Ok(false)) if self.speech.is_spent() => Turn::Over,

@@ -16,7 +16,7 @@ fn ask(http1: &mut Http1, text: &str) -> usize {
     let mut plan = Plan::default();
     plan.add(text, |address| address.parse().map_err(|_| String::new()))
         .expect("a call");
-    let request = Prepared::new(&plan.wanted[0], &plan.callees[0]);
+    let request = Prepared::new(&plan.wanted[0], &plan.callees[0], false);
     http1.begin(7, &request, &Fields::default(), FILLER);
     let mut sent = 0;
     while !http1.piece(FILLER).is_empty() {
@@ -150,7 +150,7 @@ fn a_large_body_is_sent_whole_and_a_reply_before_its_end_spends_the_connection()
         address.parse().map_err(|_| String::new())
     })
     .expect("a call");
-    let request = Prepared::new(&plan.wanted[0], &plan.callees[0]);
+    let request = Prepared::new(&plan.wanted[0], &plan.callees[0], false);
     let (mut early, mut ended) = (Http1::new(), Vec::new());
     early.begin(8, &request, &Fields::default(), FILLER);
     early

@@ -26,7 +26,7 @@ fn request(keys: &str) -> Prepared {
     let text = format!("b=127.0.0.1:1{keys}{kind}");
     plan.add(&text, |address| address.parse().map_err(|_| String::new()))
         .expect("a call");
-    Prepared::new(&plan.wanted[0], &plan.callees[0])
+    Prepared::new(&plan.wanted[0], &plan.callees[0], false)
 }
 
 /// Everything that is to be written now.

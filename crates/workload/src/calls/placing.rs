@@ -99,8 +99,12 @@ impl Calls {
     }
 
     fn open(&mut self, callee: usize) -> io::Result<u64> {
-        let connection =
-            Connection::open(callee, &self.plan.callees[callee], self.pools[callee].room)?;
+        let connection = Connection::open(
+            callee,
+            &self.plan.callees[callee],
+            self.tls.get(callee),
+            self.pools[callee].room,
+        )?;
         let fd = connection.fd();
         let number = self.connections.insert(connection);
         let flags = sys::READABLE | sys::WRITABLE | sys::PEER_CLOSED | sys::EDGE;

@@ -19,11 +19,12 @@ pub struct Prepared {
 }
 
 impl Prepared {
-    pub fn new(wanted: &Wanted, callee: &Callee) -> Self {
+    pub fn new(wanted: &Wanted, callee: &Callee, over_tls: bool) -> Self {
+        let scheme = if over_tls { "https" } else { "http" };
         match callee.protocol {
             Protocol::Http1 => http1(wanted, callee),
-            Protocol::Http2 => http2(wanted, callee),
-            Protocol::Grpc => grpc(wanted, callee),
+            Protocol::Http2 => http2(wanted, callee, scheme),
+            Protocol::Grpc => grpc(wanted, callee, scheme),
         }
     }
 
@@ -84,11 +85,11 @@ fn block(fields: &[(&str, &str)]) -> Vec<u8> {
     block
 }
 
-fn http2(wanted: &Wanted, callee: &Callee) -> Prepared {
+fn http2(wanted: &Wanted, callee: &Callee, scheme: &str) -> Prepared {
     let (target, length) = (target(wanted), wanted.bytes.to_string());
     let mut fields = vec![
         (":method", if wanted.bytes > 0 { "POST" } else { "GET" }),
-        (":scheme", "http"),
+        (":scheme", scheme),
         (":path", &target),
         (":authority", &callee.name),
     ];
@@ -103,7 +104,7 @@ fn http2(wanted: &Wanted, callee: &Callee) -> Prepared {
     }
 }
 
-fn grpc(wanted: &Wanted, callee: &Callee) -> Prepared {
+fn grpc(wanted: &Wanted, callee: &Callee, scheme: &str) -> Prepared {
     let mut message = Vec::new();
     write_echo_request(&mut message, wanted.reply.unwrap_or(0), wanted.bytes);
     let mut own = Vec::with_capacity(PREFIX + message.len());
@@ -112,7 +113,7 @@ fn grpc(wanted: &Wanted, callee: &Callee) -> Prepared {
     Prepared {
         head: block(&[
             (":method", "POST"),
-            (":scheme", "http"),
+            (":scheme", scheme),
             (":path", ECHO_UNARY),
             (":authority", &callee.name),
             ("content-type", "application/grpc"),
@@ -133,7 +134,7 @@ mod tests {
         let mut plan = Plan::default();
         plan.add(text, |address| address.parse().map_err(|_| String::new()))
             .expect("a call");
-        Prepared::new(&plan.wanted[0], &plan.callees[0])
+        Prepared::new(&plan.wanted[0], &plan.callees[0], false)
     }
 
     #[test]

@@ -17,6 +17,7 @@ pub struct Tally {
     pub resends: Count,
     pub timeouts: Count,
     pub connections: Count,
+    pub tls_handshakes: Count,
     pub bytes_in: Count,
     pub bytes_out: Count,
     /// One for each of the plan's callees.
@@ -67,6 +68,8 @@ pub struct CallTotals {
     pub call_timeouts: u64,
     /// Connections that were opened.
     pub call_connections: u64,
+    /// TLS handshakes with callees that were completed.
+    pub call_tls_handshakes: u64,
     pub call_bytes_in: u64,
     pub call_bytes_out: u64,
     pub by_call: BTreeMap<String, ByCall>,
@@ -88,6 +91,7 @@ impl CallTotals {
         self.call_resends += tally.resends.get();
         self.call_timeouts += tally.timeouts.get();
         self.call_connections += tally.connections.get();
+        self.call_tls_handshakes += tally.tls_handshakes.get();
         self.call_bytes_in += tally.bytes_in.get();
         self.call_bytes_out += tally.bytes_out.get();
         for callee in &tally.by_callee {

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use super::plan::Plan;
 use super::tally::CallTotals;
-use super::{Calls, Done, OUTGOING};
+use super::{Calls, Done, OUTGOING, Orders};
 use crate::counters::Counters;
 use crate::http2::Fields;
 use crate::sys::{Epoll, NO_EVENT, now_ns};
@@ -52,7 +52,12 @@ impl Bench {
         let counters = Arc::new(Counters::with_calls(&plan));
         let epoll = Epoll::new().expect("epoll");
         let shared = epoll.share().expect("a descriptor");
-        let calls = Calls::new(Arc::new(plan), 0, 1, b"0123", counters.clone(), shared);
+        let orders = Orders {
+            plan: Arc::new(plan),
+            tls: Vec::new(),
+            seed: 1,
+        };
+        let calls = Calls::new(&orders, 0, b"0123", counters.clone(), shared);
         Bench {
             calls,
             counters,

@@ -51,7 +51,11 @@ impl Worker {
             _ => &self.common.tls,
         };
         let session = match config {
-            Some(config) => Some(ServerConnection::new(config.clone()).map_err(io::Error::other)?),
+            Some(config) => Some(
+                ServerConnection::new(config.clone())
+                    .map_err(io::Error::other)?
+                    .into(),
+            ),
             None => None,
         };
         let stops = self

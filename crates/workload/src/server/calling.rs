@@ -1,21 +1,19 @@
 //! The calls that a worker makes for its requests: their sockets in its loop, their ends back to whoever asked.
 
 use std::io;
-use std::sync::Arc;
 
 use super::Worker;
-use crate::calls::plan::Plan;
-use crate::calls::{Calls, Done};
+use crate::calls::{Calls, Done, Orders};
 use crate::sys::now_ns;
 use crate::timers::Purpose;
 
 impl Worker {
     /// Makes this worker, number `number`, call others for its requests.
-    pub fn will_call(&mut self, plan: Arc<Plan>, number: u64, seed: u64) -> io::Result<()> {
+    pub fn will_call(&mut self, orders: &Orders, number: u64) -> io::Result<()> {
         let counters = self.counters.clone();
         let epoll = self.epoll.share()?;
         let filler = self.service.filler();
-        let calls = Calls::new(plan, number, seed, filler, counters, epoll);
+        let calls = Calls::new(orders, number, filler, counters, epoll);
         self.service.calls = Some(Box::new(calls));
         Ok(())
     }
