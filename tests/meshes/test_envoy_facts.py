@@ -83,8 +83,8 @@ def test_proxies_that_forward_bytes_know_no_protocol() -> None:
 
 
 def test_functions_are_one_value_whatever_their_order() -> None:
-    functions = Functions(routes=100, authorization_rules=10, split=(90, 10))
-    assert envoy_facts.functions_text(functions) == "authorization_rules=10, routes=100, split=90/10"
+    functions = Functions(routes=100, authorization_rules=10, split=(90, 10), tracing=True)
+    assert envoy_facts.functions_text(functions) == "authorization_rules=10, routes=100, split=90/10, tracing"
     assert envoy_facts.functions_text(Functions()) == "none"
 
 

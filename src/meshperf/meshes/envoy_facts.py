@@ -125,9 +125,12 @@ def declared_facts(
 
 
 def functions_text(functions: Functions) -> str:
-    """The functions that are switched on, as one value: `retries=2, routes=100`; `none` where there are none."""
-    values = {name: getattr(functions, name) for name in sorted(functions.used())}
-    texts = (f"{name}={'/'.join(map(str, v)) if isinstance(v, tuple) else v}" for name, v in values.items())
+    """The functions that are switched on, as one value: `metrics, retries=2, routes=100`; `none` where there are none."""
+    texts = []
+    for name in sorted(functions.used()):
+        value = getattr(functions, name)
+        told = "/".join(map(str, value)) if isinstance(value, tuple) else value
+        texts.append(name if value is True else f"{name}={told}")
     return ", ".join(texts) or "none"
 
 
