@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from imported_samples import kinds, milliseconds, one, records, sample
@@ -103,3 +105,11 @@ def test_uncorrected_latencies_stand_apart() -> None:
 
 def test_wrk_and_wrk2_in_one_file_are_refused() -> None:
     assert refused(sample("wrk2.txt") + sample("wrk.txt")).code == "MP2403"
+
+
+@pytest.mark.parametrize("name", ["Total count", "SubBuckets"])
+def test_a_spectrum_with_a_figure_larger_than_any_is_refused(name: str) -> None:
+    text = re.sub(rf"({name}\s*=\s*)[0-9.]+", r"\g<1>" + "9" * 400, sample("wrk2.txt").decode())
+    with pytest.raises(DocumentError) as caught:
+        records(text)
+    assert caught.value.code == "MP2403" and "larger than any" in str(caught.value)

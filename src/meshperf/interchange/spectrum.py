@@ -18,6 +18,7 @@ __all__ = ["Spectrum", "read_spectrum"]
 
 _ROW = re.compile(r"\s*([0-9]{1,12})\.([0-9]{1,6})\s+([01]\.[0-9]{1,15})\s+([0-9]{1,18})\s+(?:[0-9.]{1,30}|inf)\s*")
 _FOOT = re.compile(r"#\[(\w[\w ]*?)\s*=\s*([0-9.]+),\s*(\w[\w ]*?)\s*=\s*([0-9.]+)\]")
+_MOST = 1e18
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,9 +77,12 @@ def _foot(line: Line) -> dict[str, float]:
     if found is None:
         return {}
     try:
-        return {found[1]: float(found[2]), found[3]: float(found[4])}
+        figures = {found[1]: float(found[2]), found[3]: float(found[4])}
     except ValueError:
         raise line.broken("a figure below the spectrum is no number") from None
+    if max(figures.values()) > _MOST:
+        raise line.contradicts("a figure below the spectrum is larger than any result")
+    return figures
 
 
 def _buckets(rows: list[tuple[Line, int, float, int]], unit_s: float, digits: int) -> tuple[Bucket, ...]:
