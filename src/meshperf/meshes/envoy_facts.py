@@ -125,7 +125,7 @@ def declared_facts(
 
 
 def functions_text(functions: Functions) -> str:
-    """The functions that are switched on, as one value: `metrics, retries=2, routes=100`; `none` where there are none."""
+    """The functions that are switched on, as one value: `metrics, retries=2`; `none` where there are none."""
     texts = []
     for name in sorted(functions.used()):
         value = getattr(functions, name)
