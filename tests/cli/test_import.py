@@ -218,11 +218,18 @@ def test_vegetas_own_binary_results_say_what_its_report_says(
     told = json.loads(report.stdout)
     record = imported_from_document(imported(capsys, str(binary))[0])
     assert record.source.digest == hashlib.sha256(binary.read_bytes()).hexdigest()
-    assert (record.requests, record.ok, record.errors) == (50, 25, 25) == (told["requests"], 25, 25)
-    assert record.errors_by_status == {"503": 25} and told["status_codes"] == {"200": 25, "503": 25}
+    codes = told["status_codes"]  # a busy machine may refuse a connection: code 0
+    assert told["requests"] == record.requests == sum(codes.values()) == 50
+    assert (record.ok, record.errors) == (codes["200"], 50 - codes["200"])
+    assert record.errors_by_status == {code: count for code, count in codes.items() if code not in ("0", "200")}
+    assert record.errors_by_status["503"] > 10 and record.ok is not None and record.ok > 10
     # 50 requests have 49 gaps between them; vegeta's own figure divides 50 by their time
     assert record.offered_rps == pytest.approx(told["rate"] * 49 / 50)
-    assert record.response.total == 25 and record.max_s is not None and record.max_s * 1e9 <= told["latencies"]["max"]
+    assert (
+        record.response.total == record.ok
+        and record.max_s is not None
+        and record.max_s * 1e9 <= told["latencies"]["max"]
+    )
 
 
 class _Answers(BaseHTTPRequestHandler):
