@@ -33,6 +33,7 @@ class Machine:
 
     def __init__(self) -> None:
         self.calls: list[tuple[int, int]] = []
+        self.environments: list[str] = []
         self.fail: dict[int, Exception] = {}
         self.change: Change = lambda run, call: run
 
@@ -50,7 +51,8 @@ def machine(monkeypatch: pytest.MonkeyPatch) -> Machine:
     stand_in = Machine()
 
     @contextmanager
-    def opened(*_: object) -> Iterator[SimpleNamespace]:
+    def opened(*_: object, environment: str) -> Iterator[SimpleNamespace]:
+        stand_in.environments.append(environment)
         yield SimpleNamespace(cpus=None, facts=dict)
 
     monkeypatch.setattr(runner, "LocalSite", SimpleNamespace(open=opened))
@@ -77,6 +79,16 @@ def test_every_round_is_run_once_and_kept(tmp_path: Path, machine: Machine, told
     assert machine.calls == [(1, 0), (2, 0), (3, 0)]
     assert len((out / "rounds.jsonl").read_text().splitlines()) == 3
     assert [event.stage for event in told].count("saved") == 3
+
+
+@pytest.mark.parametrize("environment", ["local", "netns"])
+def test_every_group_is_deployed_in_the_environment_of_the_experiment(
+    tmp_path: Path, machine: Machine, told: list[Event], environment: str
+) -> None:
+    experiment = replace(kept_sample.experiment(tmp_path), environment=environment)
+    with Bundle.create(tmp_path / "out", experiment, command="meshperf run x") as bundle:
+        runner.execute(experiment, bundle, state_dir=tmp_path, listener=told.append)
+    assert machine.environments == [environment] * 3
 
 
 @pytest.mark.parametrize(
