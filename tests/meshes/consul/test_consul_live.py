@@ -124,6 +124,26 @@ def test_functions_that_an_arm_says_and_does_not_have_are_caught(site: LocalSite
     }
 
 
+def test_metrics_are_scraped_by_a_process_that_is_not_counted(site: LocalSite) -> None:
+    deployed = deploy(site, functions=Functions(metrics=True))
+    told = {claim.claim: claim for claim in deployed.observe("begin")}
+    assert told["metrics are scraped every second"].held
+    assert [process.role for process in deployed.processes].count("telemetry") == 1
+    assert deployed.facts["proxy.telemetry"].value == "counters, scraped every second"
+
+
+@pytest.mark.needs_netns
+def test_in_namespaces_every_claim_holds_and_an_outside_caller_is_refused(tmp_path: Path) -> None:
+    with LocalSite.open("test", None, tmp_path / "state", environment="netns") as pods:
+        deployed = deploy(pods, TRIANGLE, functions=Functions(metrics=True))
+        assert deployed.target.network_namespace is not None
+        found = deployed.observe("begin")
+        assert broken(found) == {}
+        outside = [claim for claim in found if claim.claim.startswith("mtls: a caller outside the mesh is refused")]
+        assert len(outside) == len(TRIANGLE.services)
+        assert deployed.observed_facts()["security.mtls"].value == "strict"
+
+
 def test_as_it_ships_consul_speaks_an_older_tls(site: LocalSite) -> None:
     deployed = deploy(site, defaults="mesh")
     assert broken(deployed.observe("begin")) == {}

@@ -19,6 +19,7 @@ from meshperf.meshes.base import AppAddress
 from meshperf.meshes.consul.layout import PUBLIC_PORT, Layout, Workload
 from meshperf.meshes.consul.proofs import proofs
 from meshperf.meshes.consul.questions import spiffe_id
+from meshperf.meshes.envoy.scraping import Scraping
 from meshperf.meshes.envoy_facts import Hops
 from meshperf.spec.experiment import Arm
 from meshperf.spec.graph import CLIENT
@@ -65,6 +66,7 @@ class Observer:
     """By workload, digest of the configuration that its sidecar had when it was ready."""
     hops: Hops
     """Told when the probes of the beginning are over."""
+    scraping: Scraping | None = None
 
     def __call__(self, when: str) -> Sequence[Claim]:
         found: list[Claim] = []
@@ -73,6 +75,9 @@ class Observer:
             if self.arm.mode == "http":
                 found += self._identities(service, when)
         found += proofs(self.arm, self.layout, self.edges[CLIENT, self.layout.entry], when)
+        if self.scraping is not None:
+            claim, held, evidence = self.scraping.tried(when)
+            found.append(Claim(claim=claim, held=held, evidence=evidence, when=when))
         found += self._way(when)
         for workload in self.layout.workloads:
             found += [self._workers(workload, when), self._unchanged(workload, when)]

@@ -39,6 +39,7 @@ from meshperf.meshes.consul.layout import (
     Workload,
 )
 from meshperf.meshes.consul.questions import agent_ready, leaf, trust_domain, write_authority
+from meshperf.meshes.consul.scraping import start_scraping
 from meshperf.meshes.envoy_facts import Hops, first_request
 from meshperf.spec.experiment import Arm
 from meshperf.spec.graph import CLIENT, Graph
@@ -94,6 +95,10 @@ class Prepared:
         for (caller, callee), address in edges.items():
             self._wait_for_a_request(address, self.layout.workload(caller), self.layout.workload(callee), sidecars)
         self._require_accepted(sidecars)
+        scraping, scrapers = None, list[Process]()
+        if self.arm.functions.metrics:
+            scraping, found = start_scraping(self.site, self.layout, self.folder)
+            scrapers = [*found]
         domain = trust_domain(self.layout.http)
         # From another pod: whoever is in the service's own pod has its sidecar's address.
         outside = self.layout.outside
@@ -106,7 +111,7 @@ class Prepared:
                 host="app.meshperf",
                 network_namespace=self.layout.namespace,
             ),
-            processes=(agent, *(sidecars[workload.name] for workload in self.layout.workloads)),
+            processes=(agent, *(sidecars[workload.name] for workload in self.layout.workloads), *scrapers),
             facts=self._facts(digest, first),
             observe=Observer(
                 arm=self.arm,
@@ -125,6 +130,7 @@ class Prepared:
                     for workload in self.layout.workloads
                 },
                 hops=hops,
+                scraping=scraping,
             ),
             observed_facts=Seen(arm=self.arm, layout=self.layout, entry=edges[CLIENT, self.graph.entry], hops=hops),
         )
@@ -150,6 +156,7 @@ class Prepared:
                 ready=agent_ready(self.layout.http),
                 listens=tuple(f"{self.layout.agent}:{port}" for port in ports),
                 deadline_s=_AGENT_READY_S,
+                limits=self.arm.limits.get("control-plane"),
             )
         )
 
@@ -174,6 +181,7 @@ class Prepared:
                 ready=http_ready(workload.admin, "/ready"),
                 listens=listens,
                 deadline_s=_SIDECAR_READY_S,
+                limits=self.arm.limits.get("client" if workload.name == CLIENT else "server"),
             )
         )
 
