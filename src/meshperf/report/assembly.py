@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from meshperf.analysis.records import Comparison
 from meshperf.report import charts as drawing
-from meshperf.report import context, data, sections, wording
+from meshperf.report import context, data, naming, sections, wording
 from meshperf.report.html import Part, html
 from meshperf.report.markdown import markdown
 from meshperf.spec.records import Facts, RunResult
@@ -34,11 +34,13 @@ def assemble(
     if charts:
         drawing.require()
     drawn = drawing.available() if charts is None else charts
-    note = drawing.MISSING if charts is None and not drawn else ""
+    missing = drawing.MISSING if charts is None and not drawn else ""
+    note = " ".join(filter(None, (missing, naming.footnote(runs))))
+    shown_runs = [naming.labelled_run(run) for run in runs]
     several = len(comparisons) > 1
     parts, files = [], {}
-    for comparison in comparisons:
-        own = context.own_runs(comparison, runs)
+    for comparison in map(naming.labelled, comparisons):
+        own = context.own_runs(comparison, shown_runs)
         cell = f"{comparison.cell}-" if comparison.cell else ""
         prefix = f"load{comparison.load_point + 1}-{cell}" if several else ""
         drawings = drawing.charts(comparison, own, prefix=prefix) if drawn else ()

@@ -14,7 +14,7 @@ from rich.table import Table as Grid
 from rich.text import Text
 
 from meshperf.analysis.records import Comparison
-from meshperf.report import context, prose, single, usage, verdicts, wording
+from meshperf.report import context, naming, prose, single, usage, verdicts, wording
 from meshperf.report.tables import Cell, Column, Section, Table, Tone
 from meshperf.spec.records import RunResult
 
@@ -38,6 +38,7 @@ _WIDE = 118
 
 def show(comparison: Comparison, console: Console) -> None:
     """Print one comparison to `console` (its width, colour and NO_COLOR decide the looks, never the words)."""
+    comparison = naming.labelled(comparison)
     _line(console, f"{wording.clean(comparison.experiment)}, {context.place(comparison)}", style="bold")
     _line(console, prose.comparability(comparison.comparability), hanging="  ")
     subject = wording.listing(list(comparison.subject)) if comparison.subject else "not declared"
@@ -73,6 +74,7 @@ def show(comparison: Comparison, console: Console) -> None:
 
 def show_run(run: RunResult, console: Console, *, only: Collection[str] = ()) -> None:
     """Print one run that stands by itself: its sections in order, the answer last. `only`: these sections' keys."""
+    run = naming.labelled_run(run)
     if not only:
         _line(console, single.title(run), style="bold")
     first, *rest = single.of_run(run, rows=_ROWS_OVER_TIME)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from meshperf.report import charts as drawing
-from meshperf.report import context, data, single
+from meshperf.report import context, data, naming, single
 from meshperf.report.html import Part, html
 from meshperf.report.markdown import markdown
 from meshperf.report.tables import Exhibit, Section
@@ -33,10 +33,11 @@ def assemble_runs(
     if charts:
         drawing.require()
     drawn = drawing.available() if charts is None else charts
-    note = drawing.MISSING if charts is None and not drawn else ""
+    missing = drawing.MISSING if charts is None and not drawn else ""
+    note = " ".join(filter(None, (missing, naming.footnote(runs))))
     several = len(runs) > 1
     parts, files = [], {}
-    for number, run in enumerate(runs, start=1):
+    for number, run in enumerate(map(naming.labelled_run, runs), start=1):
         prefix = f"run{number}-" if several else ""
         drawings = drawing.run_charts(run, prefix=prefix) if drawn else ()
         for each in drawings:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from meshperf.analysis.records import Comparison
-from meshperf.report import context, sections, single, wording
+from meshperf.report import context, naming, sections, single, wording
 from meshperf.report.markdown import markdown
 from meshperf.report.tables import Section
 from meshperf.spec.records import RunResult
@@ -28,6 +28,9 @@ def summary(comparisons: Sequence[Comparison], runs: Sequence[RunResult]) -> str
     """
     if not comparisons and not runs:
         raise ValueError("a summary needs a comparison or a run")
+    note = naming.footnote(runs)
+    comparisons = [naming.labelled(comparison) for comparison in comparisons]
+    runs = [naming.labelled_run(run) for run in runs]
     parts: list[tuple[str | None, Sequence[Section]]] = []
     for comparison in comparisons:
         own = context.own_runs(comparison, runs)
@@ -38,7 +41,7 @@ def summary(comparisons: Sequence[Comparison], runs: Sequence[RunResult]) -> str
             heading = single.title(run) if len(runs) > 1 else None
             parts.append((heading, _chosen(single.of_run(run), _OF_RUN)))
     title = wording.clean(comparisons[0].experiment if comparisons else runs[0].experiment) or "unnamed experiment"
-    return markdown(title, parts, charts={}, note="")
+    return markdown(title, parts, charts={}, note=note)
 
 
 def _chosen(of: Sequence[Section], keys: Sequence[str]) -> tuple[Section, ...]:
