@@ -17,7 +17,7 @@ from meshperf.environments import processes
 from meshperf.environments.local import LocalSite
 from meshperf.environments.probes import file_ready, tcp_ready
 from meshperf.environments.site import Process, ProcessSpec
-from meshperf.errors import CaptureError, DeploymentError, StorageError
+from meshperf.errors import CaptureError, DeploymentError, PrerequisiteError, StorageError
 from meshperf.telemetry.process import process_cpu_s
 
 SLEEP = "import time; time.sleep(600)"
@@ -282,3 +282,39 @@ def test_a_command_that_makes_no_sense_is_answered_with_an_error(site: LocalSite
     assert supervision is not None
     assert "unknown command" in supervision._ask("dance")["error"]
     assert supervision._ask("ping")["pid"] == supervision.pid
+
+
+def test_a_command_gives_its_output_and_leaves_no_file(site: LocalSite) -> None:
+    code = "import sys; print('out'); print('aside', file=sys.stderr)"
+    assert site.run([sys.executable, "-I", "-S", "-c", code]) == "out\n"
+    assert not list((site.work_dir / "logs").glob("command-*"))
+
+
+def test_many_commands_are_forgotten_when_they_have_ended(site: LocalSite) -> None:
+    process = site.start(spec(SLEEP))
+    assert [site.run(["echo", str(number)]) for number in range(20)] == [f"{number}\n" for number in range(20)]
+    site.check()
+    assert site._supervision is not None
+    assert [child.pid for child in site._supervision.children()] == [process.pid]
+
+
+def test_hosts_of_a_local_site_are_addresses_and_have_no_namespace(site: LocalSite) -> None:
+    assert site.kind == "local"
+    assert site.namespace("app") is None
+    assert site.reach("app", 80) == f"{site.address('app')}:80"
+    assert site.reach("app", 80, at="127.0.0.1") == "127.0.0.1:80"
+    process = site.start(spec(SLEEP, host="app"))
+    assert Path(f"/proc/{process.pid}/ns/net").readlink() == Path("/proc/self/ns/net").readlink()
+
+
+def test_loopback_addresses_cannot_be_delayed(site: LocalSite) -> None:
+    assert not site.netem_available()
+    with pytest.raises(PrerequisiteError, match="no link that could be delayed") as caught:
+        site.delay("app", 0.01)
+    assert caught.value.code == "MP3012"
+
+
+def test_a_site_s_folder_is_ours_alone(site: LocalSite) -> None:
+    folder = site.folder("mesh/certificates")
+    assert folder == site.work_dir / "mesh" / "certificates" == site.folder("mesh/certificates")
+    assert stat.S_IMODE(folder.stat().st_mode) == stat.S_IMODE(folder.parent.stat().st_mode) == 0o700

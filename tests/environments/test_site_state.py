@@ -46,6 +46,18 @@ time.sleep(600)
 """
 
 
+# A meshperf that waits for a command, which has a child of its own.
+COMMANDER = """
+import sys
+from pathlib import Path
+from meshperf.environments.local import LocalSite
+
+CODE = "import os, sys, time; os.fork(); print(os.getpid(), file=open(sys.argv[1], 'a'), flush=True); time.sleep(600)"
+with LocalSite.open("command", None, Path(sys.argv[1])) as site:
+    site.run([sys.executable, "-I", "-S", "-c", CODE, sys.argv[2]], deadline_s=600.0)
+"""
+
+
 def eventually(condition: Callable[[], bool], within_s: float) -> bool:
     deadline = time.monotonic() + within_s
     while not condition():
@@ -100,6 +112,19 @@ def test_two_seconds_after_meshperf_was_killed_no_process_is_left(tmp_path: Path
     assert said == ("removed the scratch folder of killed",)
     assert not folder.exists()
     assert not list(tmp_path.iterdir())
+
+
+def test_a_command_that_is_run_ends_with_meshperf(tmp_path: Path) -> None:
+    source, said = Path(__file__).parents[2] / "src", tmp_path / "said"
+    argv = [sys.executable, "-c", COMMANDER, str(tmp_path / "state"), str(said)]
+    with subprocess.Popen(argv, env={**os.environ, "PYTHONPATH": str(source)}) as commander:
+        try:
+            assert eventually(lambda: said.exists() and len(said.read_text().split()) == 2, 10.0)
+        finally:
+            commander.kill()
+    pids = [int(pid) for pid in said.read_text().split()]
+    assert eventually(lambda: not any(map(there, pids)), 2.0)
+    sweep(tmp_path / "state")
 
 
 def test_ctrl_c_of_the_whole_group_cleans_up_in_order(tmp_path: Path) -> None:
