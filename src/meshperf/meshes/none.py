@@ -158,6 +158,7 @@ class _ClientLibrary:
                     value="strict" if seen.get("identity") == self.caller else "off", source="whoami"
                 ),
                 "security.tls_version": Fact(value=seen.get("tls_version"), source="whoami"),
+                "security.identity": Fact(value=seen.get("identity") or "none", source="whoami"),
             }
 
         return ArmDeployment(
@@ -251,6 +252,7 @@ def _security(mtls: str) -> Facts:
             value="ecdsa_secp256r1_sha256" if on else "none", source="key type", observed=False
         ),
         "security.key_type": Fact(value="ECDSA P-256" if on else "none", source="lab authority"),
+        "security.identity": Fact(value="none", source="whoami", observed=False),
     }
 
 
