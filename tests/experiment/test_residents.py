@@ -16,7 +16,7 @@ from meshperf.experiment.plan import make_plan
 from meshperf.experiment.residents import Deployed, deploy_round
 from meshperf.experiment.rounds import RoundTask, measure_round
 from meshperf.experiment.service_calls import CLAIM
-from meshperf.spec.experiment import Arm, Experiment, LoadPoint, Workload
+from meshperf.spec.experiment import Arm, ClientLibrary, Experiment, LoadPoint, Workload
 from meshperf.spec.graph import Call, Graph, GraphService, digest_of
 from meshperf.spec.graph_reading import packaged_graph
 from meshperf.spec.graph_workload import with_graph
@@ -104,6 +104,23 @@ def test_a_run_tells_what_each_service_did_for_one_request_at_the_entry(site: Lo
     assert {part for piece in run.slices for part in piece.cpu_s} == {*used, "generator"}
     (claim,) = [claim for claim in run.claims if claim.claim == CLAIM]
     assert claim.held, claim.evidence
+
+
+def test_the_client_library_does_mutual_tls_on_every_hop(site: LocalSite) -> None:
+    plain = experiment(packaged_graph("emojivoto"))
+    library = Arm(name="library", mesh="none", client_library=ClientLibrary(mtls=True))
+    wanted = replace(plain, subject=("client_library",), arms={**plain.arms, "library": library})
+    task = RoundTask(experiment=wanted, experiment_id="t", plan=make_plan(wanted).rounds[0], slice_s=0.25)
+    up = {item.resident.name: item for item in deploy(site, wanted)}
+    runs = {run.arm: run for run in measure_round(site, tuple(up.values()), task)}
+    assert [claim for claim in runs["library"].claims if not claim.held] == []
+    asked = {claim.claim for claim in runs["library"].claims}
+    assert {f"mtls: plaintext is refused at {name}" for name in ("emoji", "voting")} < asked
+    assert {"mtls: the client itself is refused at emoji", CLAIM} < asked
+    handshakes = {name: counters(app.endpoint)["tls_handshakes"] for name, app in up["library"].apps.items()}
+    assert min(handshakes.values()) > 0
+    assert {counters(app.endpoint)["tls_handshakes"] for app in up["baseline"].apps.values()} == {0}
+    assert runs["library"].counts.ok > 0
 
 
 def test_declared_errors_are_counted_and_no_lie(site: LocalSite) -> None:

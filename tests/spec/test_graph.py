@@ -149,7 +149,7 @@ def test_services_that_nobody_reaches_are_named(wrong: Problems) -> None:
     assert found.message == "`lonely` is never called: no way leads to it from the entry `page`"
 
 
-@pytest.mark.parametrize("name", ["client", "generator", "control-plane", "page-sidecar"])
+@pytest.mark.parametrize("name", ["client", "generator", "control-plane", "ca", "stranger", "page-sidecar"])
 def test_names_that_results_need_for_others_are_refused(wrong: Problems, name: str) -> None:
     found = wrong(f"graph: g\nentry: {name}\nservices:\n  {name}: {{}}\n")
     assert [(one.code, one.location.line, one.location.column) for one in found] == [("MP2109", 4, 3)]

@@ -88,6 +88,18 @@ def test_the_load_must_speak_what_the_entry_speaks(problems: Problems, good: str
     assert told[0].message == "the entry `front` of the graph `chain` speaks http1, and this load http2"
 
 
+def test_a_load_of_health_checks_is_no_load_of_a_graph(tmp_path: Path, problems: Problems, good: str) -> None:
+    (tmp_path / "own.yaml").write_text(OWN.replace("{response_bytes", "{protocol: grpc, response_bytes"))
+    text = with_workload(good, "graph: own.yaml", "grpc")
+    told = [one for one in problems(text) if "health" in one.message]
+    assert [(one.code, one.location.pointer) for one in told] == [("MP2107", "/load/0/protocol")]
+    (tmp_path / "echo.proto").write_text("syntax = 'proto3';")
+    work = text.replace("rate: 500", "grpc: {call: meshperf.echo.v1.Echo/Unary, proto: echo.proto}, rate: 500")
+    path = tmp_path / "work.yaml"
+    path.write_text(work.replace("  envoy: {mesh: envoy, mtls: strict}\n", ""))
+    assert read_experiment(path).workload.as_graph().service("a").protocol == "grpc"
+
+
 def test_settings_of_echo_have_no_place_beside_a_graph(problems: Problems, good: str) -> None:
     found = problems(with_workload(good, "graph: chain, response_bytes: 1024, service_time: 1ms"))
     assert [(one.code, one.location.pointer) for one in found] == [

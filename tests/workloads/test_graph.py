@@ -60,7 +60,14 @@ def test_every_setting_of_a_service_reaches_the_command_line() -> None:
         group="G",
     )
     upstreams = {"b": "127.0.0.1:15001", "c": "127.0.0.1:15002"}
-    line = arguments(graph, "a", upstreams=upstreams, tls=tls, trusted_peer="127.0.0.9")
+    line = arguments(
+        graph,
+        "a",
+        upstreams=upstreams,
+        tls=tls,
+        callee_identities={"c": "spiffe://c", "b": "spiffe://b"},
+        trusted_peer="127.0.0.9",
+    )
     assert " ".join(line) == (
         "--response-bytes 7 --service-time exponential:300us --busy "
         "--status 404:1e-05 --status 503:0.01 --stall 200000000ns/1000000000ns "
@@ -68,7 +75,9 @@ def test_every_setting_of_a_service_reaches_the_command_line() -> None:
         "--call c=127.0.0.1:15002,protocol=http1,stage=1 --call-retries 2 --call-timeout 250000000ns --seed 3904355907 "
         "--identity-header x-forwarded-client-cert --trusted-peer 127.0.0.9 "
         "--tls-cert /c --tls-key /k --tls-min 1.3 --tls-client-ca /a --tls-client-identity spiffe://x "
-        "--tls-cipher C --tls-group G"
+        "--tls-cipher C --tls-group G "
+        "--call-tls-ca /a --call-tls-cert /c --call-tls-key /k "
+        "--call-tls-identity b=spiffe://b --call-tls-identity c=spiffe://c"
     )
     assert arguments(graph, "c", upstreams={})[:2] == ["--response-bytes", "1024"]
 

@@ -91,6 +91,7 @@ def deploy_resident(
             upstreams={call.to: preparation.upstream(service.name, call.to) for call in service.calls},
             port=APP_PORT,
             tls=_workload_tls(needs.tls),
+            callee_identities=needs.callee_identities,
             trusted_peer=needs.trusted_peer,
         )
         apps[service.name] = App(process=process, endpoint=endpoint)

@@ -85,6 +85,9 @@ class AppNeeds:
     tls: TlsFiles | None = None
     trusted_peer: str | None = None
     """The only address from which it may believe an identity header: its own sidecar's."""
+    callee_identities: Mapping[str, str] = field(default_factory=dict)
+    """With `tls`: the SPIFFE id that each of its callees must show; it calls them over mutual TLS with its own
+    certificate. Empty: it calls in the clear."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -110,7 +110,10 @@ class _ClientLibrary:
     site: Site
     resident: str
     entry: str
-    files: TlsFiles
+    files: Mapping[str, TlsFiles]
+    """By service."""
+    callees: Mapping[str, Mapping[str, str]]
+    """By service: the identity of each of its callees."""
     target_tls: TlsSettings
     caller: str
     admitted: ssl.SSLContext
@@ -118,7 +121,9 @@ class _ClientLibrary:
     nobody: ssl.SSLContext
 
     def needs(self, service: str) -> AppNeeds:
-        return AppNeeds(host=pod(self.resident, service), tls=self.files)
+        return AppNeeds(
+            host=pod(self.resident, service), tls=self.files[service], callee_identities=self.callees[service]
+        )
 
     def upstream(self, caller: str, callee: str) -> str:
         return f"{self.site.address(pod(self.resident, callee))}:{APP_PORT}"
@@ -149,6 +154,7 @@ class _ClientLibrary:
                     "mtls: the workload sees the caller", address, self.caller, when=when, tls=self.admitted
                 ),
                 claims.forged_identity_ignored(address, when=when, tls=self.admitted),
+                *self._inner(apps, when),
             )
 
         def observed() -> Facts:
@@ -180,6 +186,26 @@ class _ClientLibrary:
             observed_facts=observed,
         )
 
+    def _inner(self, apps: Mapping[str, AppAddress], when: str) -> Sequence[Claim]:
+        """Of every service behind the entry: who is refused there. The client is a stranger to them too."""
+        tries = (
+            ("plaintext", None, "a plaintext request"),
+            ("no certificate", self.nobody, "a caller without certificate"),
+            ("the client itself", self.admitted, "the client, which is no caller of it,"),
+        )
+        return tuple(
+            claims.refused(
+                f"mtls: {what} is refused at {name}",
+                self.site.reach(pod(self.resident, CLIENT), app.port, at=app.host),
+                when=when,
+                tls=tls,
+                who=who,
+            )
+            for name, app in apps.items()
+            if name != self.entry
+            for what, tls, who in tries
+        )
+
 
 class NoMesh:
     """The adapter of `mesh: none`."""
@@ -192,12 +218,6 @@ class NoMesh:
     def check(self, arm: Arm, graph: Graph, environment: str) -> None:
         if arm.functions.used():
             raise UsageError("MP1008", f"arm `{arm.name}` has no mesh that could do {', '.join(arm.functions.used())}")
-        if arm.client_library is not None and arm.client_library.mtls and len(graph.services) > 1:
-            raise UsageError(
-                "MP1008",
-                f"arm `{arm.name}`: mutual TLS in the application is there for a single service, not for a graph",
-                hint="leave the arm out, or write `workload: {graph: echo}`",
-            )
 
     def prepare(self, site: Site, arm: Arm, resident: str, graph: Graph) -> Preparation:
         if arm.client_library is None or not arm.client_library.mtls:
@@ -205,29 +225,39 @@ class NoMesh:
         from meshperf.meshes.identities import Authority
 
         authority = Authority(site.work_dir / "certificates" / folder_name(resident))
-        client, server, stranger = (authority.issue(name) for name in ("client", "server", "stranger"))
+        names = (CLIENT, *(service.name for service in graph.services))
+        identities = {name: authority.issue(name) for name in names}
+        client, entry, stranger = identities[CLIENT], identities[graph.entry], authority.issue("stranger")
+        edges = tuple(graph.edges())
         tls = TlsSettings(
             ca_pem=authority.certificate.read_text(),
-            server_name="server",
-            server_identity=server.uri,
+            server_name=graph.entry,
+            server_identity=entry.uri,
             certificate_pem=client.certificate.read_text(),
             key_pem=client.key.read_text(),
             cipher_suites=(CIPHER,),
             groups=(GROUP,),
         )
-        files = TlsFiles(
-            certificate=server.certificate,
-            key=server.key,
-            client_ca=authority.certificate,
-            client_identities=(client.uri,),
-            cipher=CIPHER,
-            group=GROUP,
-        )
+        files = {
+            service.name: TlsFiles(
+                certificate=identities[service.name].certificate,
+                key=identities[service.name].key,
+                client_ca=authority.certificate,
+                client_identities=tuple(identities[caller].uri for caller, callee in edges if callee == service.name),
+                cipher=CIPHER,
+                group=GROUP,
+            )
+            for service in graph.services
+        }
         return _ClientLibrary(
             site=site,
             resident=resident,
             entry=graph.entry,
             files=files,
+            callees={
+                service.name: {callee: identities[callee].uri for caller, callee in edges if caller == service.name}
+                for service in graph.services
+            },
             target_tls=tls,
             caller=client.uri,
             admitted=mutual_tls(authority.certificate, client.certificate, client.key),

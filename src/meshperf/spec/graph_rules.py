@@ -24,8 +24,10 @@ RESERVED = {
     CLIENT: "the pod from which load comes",
     "generator": "the load generator",
     "control-plane": "the mesh's control plane",
+    "ca": "the lab's authority of certificates",
+    "stranger": "the caller that must be refused",
 }
-"""Names that services cannot have, and whose they are: results name processes by them."""
+"""Names that services cannot have, and whose they are: results name processes by them, and certificates identities."""
 _SIDECAR = "-sidecar"
 _LARGEST_MESSAGE = 4 * 2**20 - 64
 """Bytes that a message of gRPC may carry, beside its own fields."""

@@ -15,6 +15,8 @@ from meshperf.spec.graph_reading import packaged_graph, read_graph
 
 __all__ = ["graph_workload", "with_graph", "workload_graph_problems"]
 
+_HEALTH = "grpc.health.v1.Health/Check"
+_AT_ONCE = ("grpc.health.", "grpc.reflection.")
 _OF_ECHO = ("response_bytes", "service_time", "busy", "status", "stall")
 
 
@@ -100,3 +102,14 @@ def _entry_problems(
             message = f"the entry `{graph.entry}` of the graph `{graph.name}` speaks {spoken}, and this load {asked}"
             place = f"{pointer}/protocol" if "protocol" in point else pointer
             yield document.error("MP2107", message, place, hint=f"write `protocol: {spoken}`")
+        elif spoken == "grpc" and _calls_nobody(point.get("grpc")):
+            message = "the health service is answered at once: the entry would call nobody for it"
+            hint = "name a call that is work, such as `grpc: {call: meshperf.echo.v1.Echo/Unary, proto: echo.proto}`"
+            place = f"{pointer}/grpc" if "grpc" in point else f"{pointer}/protocol"
+            yield document.error("MP2107", message, place, hint=hint)
+
+
+def _calls_nobody(grpc: Any) -> bool:
+    """Whether a load point's gRPC request is one that the workload answers without service time and calls."""
+    call = grpc.get("call", _HEALTH) if isinstance(grpc, dict) else _HEALTH
+    return isinstance(call, str) and call.startswith(_AT_ONCE)

@@ -36,6 +36,7 @@ def start_service(
     upstreams: Mapping[str, str],
     port: int = 8080,
     tls: WorkloadTls | None = None,
+    callee_identities: Mapping[str, str] | None = None,
     trusted_peer: str | None = None,
     tcp: TcpEcho | None = None,
     udp: UdpEcho | None = None,
@@ -48,6 +49,8 @@ def start_service(
         host: of the experiment; the service takes its address.
         upstreams: where it dials each of its callees (`ip:port`).
         port: for requests; the next higher one answers questions.
+        callee_identities: with `tls`, the URI name that each callee must show when it is called over mutual TLS, with
+            the service's own certificate; None or empty: calls are plain.
         trusted_peer: the only IP address whose `x-forwarded-client-cert` header tells the caller's identity: that of
             the service's own sidecar.
         tcp, udp: further listeners on the same host, each on a port of its own.
@@ -65,7 +68,14 @@ def start_service(
         udp=None if udp is None else f"{at}:{udp.port}",
     )
     line = ["--listen", endpoint.address, "--admin", asked]
-    line += arguments(graph, service, upstreams=upstreams, tls=tls, trusted_peer=trusted_peer)
+    line += arguments(
+        graph,
+        service,
+        upstreams=upstreams,
+        tls=tls,
+        callee_identities=callee_identities or {},
+        trusted_peer=trusted_peer,
+    )
     if not ip_address(at).is_loopback:  # a pod's network, which is attached to nothing
         line.append("--allow-any-address")
     process = site.start(
@@ -88,6 +98,7 @@ def arguments(
     *,
     upstreams: Mapping[str, str],
     tls: WorkloadTls | None = None,
+    callee_identities: Mapping[str, str] | None = None,
     trusted_peer: str | None = None,
 ) -> list[str]:
     """What the command line says of the service itself, of its callees and of whom it believes."""
@@ -111,7 +122,9 @@ def arguments(
         line += ["--seed", str(zlib.crc32(service.encode()))]
     if trusted_peer is not None:
         line += ["--identity-header", IDENTITY_HEADER, "--trusted-peer", trusted_peer]
-    return line + (_tls_arguments(tls) if tls is not None else [])
+    if tls is None:
+        return line
+    return line + _tls_arguments(tls) + _call_tls_arguments(tls, callee_identities or {})
 
 
 def _call(call: Call, callee: GraphService, address: str) -> str:
@@ -155,4 +168,20 @@ def _tls_arguments(tls: WorkloadTls) -> list[str]:
         line += ["--tls-cipher", tls.cipher]
     if tls.group is not None:
         line += ["--tls-group", tls.group]
+    return line
+
+
+def _call_tls_arguments(tls: WorkloadTls, identities: Mapping[str, str]) -> list[str]:
+    if not identities or tls.client_ca is None:
+        return []
+    line = [
+        "--call-tls-ca",
+        str(tls.client_ca),
+        "--call-tls-cert",
+        str(tls.certificate),
+        "--call-tls-key",
+        str(tls.key),
+    ]
+    for name, identity in sorted(identities.items()):
+        line += ["--call-tls-identity", f"{name}={identity}"]
     return line
