@@ -51,6 +51,10 @@ def configured_facts(arm: Arm, layout: Layout, *, consul: Binary, envoy: Binary,
         **proxy_facts(envoy),
         **program_facts(consul),
         **_listed(layout, envoy),
+        **{
+            f"control_plane.{name}": Fact(value=value, source="experiment", observed=False)
+            for name, value in arm.control_plane.items()
+        },
         "proxy.config_digest": Fact(value=config_digest, source="adapter"),
         **NO_LIBRARY,
     }

@@ -219,7 +219,7 @@ class Prepared:
 
     def _facts(self) -> Facts:
         programs, timeout_s = self.installation, self.arm.functions.timeout_s or REQUEST_TIMEOUT_S
-        version = programs.control_plane.version
+        version, settings = programs.control_plane.version, self.arm.control_plane
         digest = _digest(self.layout, self.arm)
         return {
             **mesh_facts(
@@ -241,6 +241,10 @@ class Prepared:
             **program_facts(programs.control_plane),
             **program_facts(programs.dataplane),
             **program_facts(programs.kumactl),
+            **{
+                f"control_plane.{name}": Fact(value=text, source="experiment", observed=False)
+                for name, text in settings.items()
+            },
             "proxy.config_digest": Fact(value=digest, source="adapter"),
             **NO_LIBRARY,
         }
