@@ -25,6 +25,7 @@ from meshperf.meshes import (
     envoy_admin,
     open_mesh,
 )
+from meshperf.meshes.envoy.http_filters import MISTAKEN, decoy
 from meshperf.meshes.istio.observer import Observer
 from meshperf.spec.experiment import Functions
 from meshperf.spec.graph import Graph
@@ -125,13 +126,25 @@ def test_a_graph_with_all_protocols_is_carried(site: LocalSite, arm_of: Any) -> 
 
 def test_functions_are_in_force(site: LocalSite, arm_of: Any) -> None:
     functions = Functions(
-        authorization_rules=4, routes=6, route_match="last", split=(1, 3), retries=2, timeout_s=2.5, rate_limit=500.0
+        authorization_rules=4,
+        routes=6,
+        route_match="last",
+        split=(1, 3),
+        retries=2,
+        timeout_s=2.5,
+        rate_limit=20.0,
+        metrics=True,
     )
     deployed = deploy(site, arm_of(functions))
     found = deployed.observe("begin")
     assert broken(found) == {}
     told = {claim.claim: claim.evidence for claim in found}
     assert "refused with status 403" in told["mtls: a wrong identity is refused"]
+    assert told["rules deny what none of them admits"].endswith("status 403")
+    answers = [ask(entrance(site, deployed), "/").status for _ in range(40)]
+    assert {200, 429} == set(answers)
+    assert {ask(entrance(site, deployed), "/whoami").status for _ in range(40)} == {200}  # exempt
+    assert ask(entrance(site, deployed), decoy(3)).status == MISTAKEN  # the load's own route is the last
     said = replace(functions, routes=7)
     lying = replace(observer_of(deployed), arm=arm_of(said))
     assert list(broken(lying("end"))) == ["the functions that were switched on are in force"]

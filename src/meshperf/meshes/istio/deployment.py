@@ -25,6 +25,7 @@ from meshperf.meshes.istio.layout import NAMESPACE, OUTSIDER, Layout
 from meshperf.meshes.istio.observer import Observer, unsettled
 from meshperf.meshes.istio.resident_facts import configuration_digest, resident_facts
 from meshperf.meshes.istio.resources import resources
+from meshperf.meshes.istio.scraping import start_scraping
 from meshperf.meshes.istio.sidecar import Sidecar, start_sidecar
 from meshperf.spec.experiment import Arm
 from meshperf.spec.graph import CLIENT, Graph
@@ -80,6 +81,10 @@ class Prepared:
         virtual = f"{entry.virtual}:{APP_PORT}"
         inside = site.reach(client, APP_PORT, at=entry.virtual)
         first = envoy_facts.first_request(inside, since=since)
+        scraping, scrapers = None, list[Process]()
+        if self.arm.functions.metrics:
+            scraping, found = start_scraping(site, layout, self.folder)
+            scrapers += found
         digest = configuration_digest(self.arm, layout, self.installation.template_sha256)
         hops = envoy_facts.Hops(
             sidecars[CLIENT].admin,
@@ -94,7 +99,7 @@ class Prepared:
                 host=f"{layout.entry}.{NAMESPACE}",
                 network_namespace=site.namespace(client),
             ),
-            processes=self._processes(plane, sidecars),
+            processes=(*self._processes(plane, sidecars), *scrapers),
             facts={**resident_facts(self.arm, self.installation, digest), **first},
             observe=Observer(
                 arm=self.arm,
@@ -105,6 +110,7 @@ class Prepared:
                 plane=plane,
                 credentials=credentials,
                 hops=hops,
+                scraping=scraping,
                 loaded={name: envoy_admin.configuration_digest(sidecar.admin) for name, sidecar in sidecars.items()},
             ),
             observed_facts=lambda: self._observed(inside, sidecars, hops),

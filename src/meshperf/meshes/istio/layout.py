@@ -24,6 +24,7 @@ __all__ = [
     "EXCLUDED_PORTS",
     "INBOUND_PORT",
     "LOOPBACK",
+    "METRICS_PORT",
     "NAMESPACE",
     "OUTBOUND_PORT",
     "OUTSIDER",
@@ -50,7 +51,8 @@ ADMIN_PORT = 15000
 OUTBOUND_PORT = 15001
 INBOUND_PORT = 15006
 STATUS_PORT = 15021
-EXCLUDED_PORTS = (15020, STATUS_PORT, 15090, APP_PORT + 1)
+METRICS_PORT = 15090
+EXCLUDED_PORTS = (15020, STATUS_PORT, METRICS_PORT, APP_PORT + 1)
 """Inbound ports that are not redirected: those of agent and proxy, and the one on which meshperf asks the service."""
 
 _VIRTUAL = ipaddress.IPv4Network("198.18.0.0/16")

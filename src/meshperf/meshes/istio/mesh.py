@@ -18,11 +18,8 @@ from meshperf.spec.graph import Graph
 
 __all__ = ["IstioMesh", "adapter"]
 
-_CANNOT = {
-    "metrics": "Istio's request metrics are made by a filter that only Istio's own build of Envoy has",
-    "tracing": "Istio's sidecars make spans only for a collector, and there is none here",
-}
-_HTTP_ONLY = ("routes", "route_match", "split", "retries", "timeout_s", "rate_limit")
+_CANNOT = {"tracing": "Istio's sidecars make spans only for a collector, and there is none here"}
+_HTTP_ONLY = ("authorization_rules", "routes", "route_match", "split", "retries", "timeout_s", "rate_limit")
 _LABEL = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 _TOOLS = ("iptables-restore", "iptables-save")
 _TAKEN = frozenset({CONTROL, OUTSIDER, "istiod"})

@@ -15,6 +15,8 @@ from meshperf.environments.asking import ask
 from meshperf.environments.site import Site
 from meshperf.meshes import claims, envoy_admin
 from meshperf.meshes.base import APP_PORT, AppAddress, pod
+from meshperf.meshes.envoy.http_filters import DENIED
+from meshperf.meshes.envoy.scraping import Scraping
 from meshperf.meshes.envoy_facts import Hops
 from meshperf.meshes.istio.control_plane import ControlPlane
 from meshperf.meshes.istio.credentials import Credentials
@@ -44,6 +46,9 @@ class Observer:
     loaded: Mapping[str, str | None]
     """Digest of the configuration that each sidecar had when everything was up, by workload."""
 
+    scraping: Scraping | None = None
+    """Where metrics are scraped."""
+
     def __call__(self, when: str) -> Sequence[Claim]:
         found: list[Claim] = []
         if self.arm.mtls == "strict":
@@ -51,10 +56,15 @@ class Observer:
         if self.arm.mode == "http":
             found += self._identities(when)
         found += self._way(when)
-        if used := self.arm.functions.used():
+        if used := [name for name in self.arm.functions.used() if name != "metrics"]:
             found.append(
                 functions_claim(self.arm.functions, used, self._dump(CLIENT), self._dump(self.layout.entry), when)
             )
+        if self.arm.functions.authorization_rules:
+            found.append(claims.denied("rules deny what none of them admits", self._inside(), DENIED, when=when))
+        if self.scraping is not None:
+            claim, held, evidence = self.scraping.tried(when)
+            found.append(Claim(claim=claim, held=held, evidence=evidence, when=when))
         found.append(self._acknowledged(when))
         for name, sidecar in self.sidecars.items():
             found += [self._workers(name, sidecar, when), self._unchanged(name, sidecar, when)]
@@ -84,7 +94,7 @@ class Observer:
 
     def _identities(self, when: str) -> Sequence[Claim]:
         entry = self.layout.service(self.layout.entry)
-        inside = self.site.reach(pod(self.layout.resident, CLIENT), APP_PORT, at=entry.virtual)
+        inside = self._inside()
         strict = self.arm.mtls == "strict"
         expected = self.layout.identity(CLIENT) if strict else None
         claim = "the workload sees the client's identity" if expected else "the workload sees no identity"
@@ -129,6 +139,11 @@ class Observer:
             evidence = f"digest {told[0]} in force, {told[1]} when everything was up"
         claim = f"the configuration of the sidecar of {name} does not change"
         return Claim(claim=claim, held=held, evidence=evidence, when=when)
+
+    def _inside(self) -> str:
+        """The entry as the client dials it."""
+        entry = self.layout.service(self.layout.entry)
+        return self.site.reach(pod(self.layout.resident, CLIENT), APP_PORT, at=entry.virtual)
 
     def _outside(self, service: str) -> str:
         return self.site.reach(pod(self.layout.resident, OUTSIDER), APP_PORT, at=self.layout.service(service).address)

@@ -50,7 +50,7 @@ def resident_facts(arm: Arm, found: Installation, digest: str) -> Facts:
             arm,
             interception="iptables redirect",
             key_type="ECDSA P-256" if equal else "RSA 2048",
-            telemetry="counters" if equal else "none",
+            telemetry=f"{'counters' if equal else 'none'}{', scraped every second' if functions.metrics else ''}",
             request_timeout_s=functions.timeout_s,
             retries=retries,
         ),

@@ -2,14 +2,15 @@
 
 What a function of an arm means in Istio's words:
 
-    authorization_rules   AuthorizationPolicy: rules for callers that never come, then the one that admits
-    routes, route_match   VirtualService: exact paths that nobody asks for, before or behind the route of the load
+    authorization_rules   AuthorizationPolicy: rules for paths that nobody asks for, then the one that admits
+    routes, route_match   VirtualService: paths that nobody asks for, before or behind the route of the load
     split                 VirtualService with weights, DestinationRule with as many subsets of the same endpoints
     retries, timeout_s    VirtualService
-    rate_limit            EnvoyFilter: Envoy's local rate limit in the sidecar of the entry service
+    rate_limit            EnvoyFilter: Envoy's local rate limit in the sidecar of every service
 
-Where arms are to be alike, one more EnvoyFilter pins what Istio has no setting for: the key exchange group of mutual
-TLS, and that no session is resumed. It sits at the server's side, because what a server does not offer is not agreed.
+Paths, statuses and the bucket are those of `mesh: envoy`, so that the same work is done. Where arms are to be alike, one
+more EnvoyFilter pins what Istio has no setting for: the key exchange group of mutual TLS, and that no session is
+resumed. It sits at the server's side, because what a server does not offer is not agreed.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from meshperf.meshes.base import APP_PORT
+from meshperf.meshes.envoy.http_filters import DENIED, MISTAKEN, PROBES, decoy, token_bucket
 from meshperf.meshes.identities import TRUST_DOMAIN
 from meshperf.meshes.istio.layout import NAMESPACE, ROOT_NAMESPACE, Layout, ServicePlace
 from meshperf.meshes.none import GROUP
@@ -29,6 +31,7 @@ Resource = Mapping[str, Any]
 
 _PORT_PROTOCOLS = {"http1": "HTTP", "http2": "HTTP2", "grpc": "GRPC"}
 _RETRIED = "5xx,reset,connect-failure"
+_RATE_LIMIT = "envoy.filters.http.local_ratelimit"
 _EXTENSIONS = "type.googleapis.com/envoy.extensions."
 
 
@@ -42,8 +45,8 @@ def resources(layout: Layout, arm: Arm) -> Sequence[Resource]:
         found += _authorization(layout, service, arm.functions)
         if arm.mode == "http":
             found += [*_routing(service, arm), *_destination(service, arm)]
-    if arm.functions.rate_limit is not None:
-        found.append(_rate_limit(layout.entry, arm.functions.rate_limit))
+        if arm.functions.rate_limit is not None:
+            found.append(_rate_limit(service.name, arm.functions.rate_limit))
     return found
 
 
@@ -112,11 +115,12 @@ def _authorization(layout: Layout, service: ServicePlace, functions: Functions) 
     if not functions.authorization_rules:
         return ()
     others = [
-        {"from": [{"source": {"principals": [f"{TRUST_DOMAIN}/ns/{NAMESPACE}/sa/nobody-{number}"]}}]}
-        for number in range(functions.authorization_rules - 1)
+        {"to": [{"operation": {"paths": [f"{decoy(number)}*"]}}]} for number in range(1, functions.authorization_rules)
     ]
     callers = [f"{TRUST_DOMAIN}/{layout.identity_path(caller)}" for caller in layout.callers[service.name]]
-    admitted = [{"from": [{"source": {"principals": callers}}]}]
+    admitted = [
+        {"from": [{"source": {"principals": callers}}], "to": [{"operation": {"notPaths": [f"{DENIED}*"]}}]},
+    ]
     selector = {"selector": {"matchLabels": {"app": service.name}}, "action": "ALLOW"}
     names = {f"a-others-of-{service.name}": others, f"z-callers-of-{service.name}": admitted}
     return [
@@ -144,12 +148,8 @@ def _routing(service: ServicePlace, arm: Arm) -> Sequence[Resource]:
         **common,
     }
     others = [
-        {
-            "match": [{"uri": {"exact": f"/nobody-asks/{number}"}}],
-            "route": [{"destination": {"host": service.host, "port": {"number": APP_PORT}}}],
-            **common,
-        }
-        for number in range(functions.routes - 1)
+        {"match": [{"uri": {"prefix": decoy(number)}}], "directResponse": {"status": MISTAKEN}}
+        for number in range(1, functions.routes)
     ]
     table = [taken, *others] if functions.route_match == "first" else [*others, taken]
     return [resource("networking", "VirtualService", service.name, {"hosts": [service.host], "http": table})]
@@ -178,28 +178,39 @@ def _destination(service: ServicePlace, arm: Arm) -> Sequence[Resource]:
 
 
 def _rate_limit(service: str, rate: float) -> Resource:
-    """Envoy's own local rate limit. Filled in steps of 100 ms: no second's worth passes at once."""
-    interval_s = 0.1 if rate >= 10 else 1.0 / rate
-    tokens = max(1, round(rate * interval_s))
-    bucket = {"max_tokens": tokens, "tokens_per_fill": tokens, "fill_interval": _duration(tokens / rate)}
+    """Envoy's own local rate limit, which questions that meshperf asks beside the load are exempt from."""
     always = {"default_value": {"numerator": 100, "denominator": "HUNDRED"}}
     limit = {
         "@type": _EXTENSIONS + "filters.http.local_ratelimit.v3.LocalRateLimit",
-        "stat_prefix": "meshperf",
-        "token_bucket": bucket,
+        "stat_prefix": "load",
+        "token_bucket": token_bucket(rate),
         "filter_enabled": {"runtime_key": "meshperf_rate_limit_on", **always},
         "filter_enforced": {"runtime_key": "meshperf_rate_limit_enforced", **always},
     }
     manager = {"filter": {"name": "envoy.filters.network.http_connection_manager"}}
-    patch = {
+    limited = {
         "applyTo": "HTTP_FILTER",
         "match": {"context": "SIDECAR_INBOUND", "listener": {"filterChain": manager}},
-        "patch": {
-            "operation": "INSERT_BEFORE",
-            "value": {"name": "envoy.filters.http.local_ratelimit", "typed_config": limit},
-        },
+        "patch": {"operation": "INSERT_BEFORE", "value": {"name": _RATE_LIMIT, "typed_config": limit}},
     }
-    spec = {"workloadSelector": {"labels": {"app": service}}, "configPatches": [patch]}
+    off = {"@type": "type.googleapis.com/envoy.config.route.v3.FilterConfig", "disabled": True}
+    exempt = [
+        {
+            "applyTo": "HTTP_ROUTE",
+            "match": {"context": "SIDECAR_INBOUND"},
+            "patch": {
+                "operation": "INSERT_FIRST",
+                "value": {
+                    "name": f"question-{number}",
+                    "match": match,
+                    "route": {"cluster": f"inbound|{APP_PORT}||", "timeout": "0s"},
+                    "typed_per_filter_config": {_RATE_LIMIT: off},
+                },
+            },
+        }
+        for number, match in enumerate(({"path": "/whoami"}, {"prefix": PROBES}))
+    ]
+    spec = {"workloadSelector": {"labels": {"app": service}}, "configPatches": [limited, *exempt]}
     return resource("networking", "EnvoyFilter", f"rate-limit-of-{service}", spec)
 
 
