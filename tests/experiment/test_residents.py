@@ -11,6 +11,7 @@ import pytest
 from meshperf.analysis import packaged_rules
 from meshperf.environments.asking import ask
 from meshperf.environments.local import LocalSite
+from meshperf.errors import ComparisonError
 from meshperf.experiment.conditions import workload_facts
 from meshperf.experiment.plan import make_plan
 from meshperf.experiment.residents import Deployed, deploy_round
@@ -151,6 +152,20 @@ def test_a_service_that_nobody_reaches_breaks_the_claim(site: LocalSite) -> None
     (claim,) = [claim for claim in run.claims if claim.claim == CLAIM]
     assert not claim.held
     assert "(allowed:" in claim.evidence
+
+
+def test_a_graph_that_is_cut_off_is_not_measured_at_all(site: LocalSite) -> None:
+    wanted = experiment(made(GraphService(name="back"), GraphService(name="front", calls=(Call(to="back"),))))
+    (up,) = deploy(site, wanted)
+    cut = GraphService(name="front", calls=(Call(to="back"), Call(to="lost")))
+    graph = Graph(
+        name="cut", entry="front", services=(GraphService(name="lost"), up.graph.service("back"), cut), digest=""
+    )
+    apps = {**up.apps, "lost": deploy(site, experiment(made(GraphService(name="lost"))))[0].apps["lost"]}
+    task = RoundTask(experiment=wanted, experiment_id="t", plan=make_plan(wanted).rounds[0], slice_s=0.25)
+    with pytest.raises(ComparisonError, match=r"every service is reached: lost was never asked, \d+ calls") as refused:
+        measure_round(site, (replace(up, graph=graph, apps=apps),), task)
+    assert refused.value.code == "MP4003"
 
 
 def test_a_chain_takes_the_time_of_its_hops(site: LocalSite) -> None:

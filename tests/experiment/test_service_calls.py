@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from meshperf.experiment.service_calls import CLAIM, ServiceCalls, calls_claim, service_calls
+from meshperf.experiment.service_calls import CLAIM, ServiceCalls, calls_claim, reached_claim, service_calls
 from meshperf.spec.graph import Call, Graph, GraphService, digest_of
 from meshperf.spec.graph_reading import packaged_graph
 
@@ -92,6 +92,18 @@ def test_failed_calls_are_told_in_the_evidence() -> None:
     found = seen(page=1000, first=1000, second=2997)
     found["page"] = replace(found["page"], failed=1)
     assert calls_claim(TWO_STAGES, found).evidence.endswith("; 1 calls failed")
+
+
+def test_a_warm_up_needs_to_reach_every_service_and_no_more() -> None:
+    graph = packaged_graph("chain")
+    assert reached_claim(graph, seen(front=100, middle=90, back=1)).held
+    broken = reached_claim(graph, seen(front=100, middle=90, back=0))
+    assert (broken.held, broken.when) == (False, "begin")
+    assert broken.evidence == "back was never asked, 90 calls were due"
+    assert reached_claim(graph, seen(front=0, middle=0, back=0)).held, "without a warm-up nothing was due"
+    rare = seen(frontend=10, recommendation=10, checkout=0, shipping=0, productcatalog=20, payment=0, email=0,
+                currency=50, cart=10, ad=10)  # fmt: skip
+    assert reached_claim(packaged_graph("boutique"), rare).held, "one of twenty buys"
 
 
 def test_two_readings_become_what_happened_in_between() -> None:

@@ -18,8 +18,8 @@ from meshperf.experiment.assembly import clock_name
 from meshperf.experiment.offered import steady_phase
 from meshperf.experiment.pilot import PilotFinding, choose_slice, default_slice, pilot_phases
 from meshperf.experiment.plan import RoundPlan, seed_of, slice_phases
-from meshperf.experiment.residents import Deployed
-from meshperf.experiment.service_calls import ServiceCalls, service_calls
+from meshperf.experiment.residents import Deployed, require_claims
+from meshperf.experiment.service_calls import ServiceCalls, reached_claim, service_calls
 from meshperf.load.generators import GeneratorSession, open_session
 from meshperf.load.plan import Phase, ReceiveClock, SessionPlan, WaitMode
 from meshperf.load.recording import PhaseRecording, Progress, SessionRecording
@@ -92,6 +92,7 @@ def measure(
         on_progress: called about twice a second with the stage and what the generator has seen.
 
     Raises:
+        ComparisonError: a service of the graph is out of reach (MP4003).
         DeploymentError: a measured process ended (MP5104). KeyboardInterrupt: the user broke off.
         UsageError: the connections of the load point are more than the open files that this process may have.
     """
@@ -99,6 +100,7 @@ def measure(
     plan = session_plan(site, deployed, point)
     if point.generator == OWN:
         require_open_files(plan)
+    cold = _counters(deployed)
     with open_session(point.generator, plan) as session:
         bench = _Bench(site=site, session=session, on_progress=on_progress)
         warmed = bench.run(
@@ -109,6 +111,7 @@ def measure(
                 if point.warmup_s or point.generator == OWN
             ],
         )
+        _require_reached(deployed, cold)
         length, chosen_by, finding = _slice_length(bench, deployed, round_plan, experiment, point, slice_s)
         phases, blocks = slice_phases(round_plan, point, load_point=load_point, slice_s=length, attempt=attempt)
         before = _Readings.take(deployed)
@@ -177,8 +180,27 @@ class _Readings:
     def take(cls, deployed: Sequence[Deployed]) -> _Readings:
         return cls(
             processes={process.pid: read_process(process.pid) for item in deployed for process in item.processes},
-            counters=[{name: counters(app.endpoint) for name, app in item.apps.items()} for item in deployed],
+            counters=_counters(deployed),
         )
+
+
+def _counters(deployed: Sequence[Deployed]) -> Sequence[Mapping[str, Mapping[str, int]]]:
+    return [{name: counters(app.endpoint) for name, app in item.apps.items()} for item in deployed]
+
+
+def _require_reached(deployed: Sequence[Deployed], cold: Sequence[Mapping[str, Mapping[str, int]]]) -> None:
+    """Refuse to measure a graph of which the warm-up did not reach every service.
+
+    Raises:
+        ComparisonError: a service that was due was never asked (MP4003).
+    """
+    warm = _counters(deployed)
+    require_claims(
+        {
+            item.resident.name: [reached_claim(item.graph, _moved(cold[index], warm[index]))]
+            for index, item in enumerate(deployed)
+        }
+    )
 
 
 def _moved(
