@@ -51,7 +51,7 @@ def installed(monkeypatch: pytest.MonkeyPatch, **versions: str) -> None:
         ({"functions": Functions(routes=5)}, "exact paths before the prefix"),
         ({"functions": Functions(rate_limit=1.5)}, "whole requests"),
         ({"functions": Functions(retries=1), "mode": "tcp"}, "`retries` is about requests"),
-        ({"clusters": 2}, "one cluster"),
+        ({"clusters": 2}, "ingress and egress"),
         ({"server_bootstrap": Path("/x")}, "itself"),
         ({"control_plane": {"x.y": "1"}}, "no setting of Kuma's control plane"),
     ],

@@ -92,8 +92,9 @@ def _troubles(arm: Arm, graph: Graph, environment: str) -> list[tuple[str, str]]
                 "leave `interception` out, or write `interception: explicit`",
             )
         )
-    if arm.clusters != 1 or arm.link_delay_s:
-        found.append(("Consul is measured in one cluster without a delayed link", "leave `clusters` and the delay out"))
+    if arm.clusters != 1:
+        why = "two clusters of Consul are two datacenters with mesh gateways between them, which are not run here"
+        found.append((why, "leave `clusters` out; `link_delay` alone lengthens the way to the services"))
     if arm.client_bootstrap is not None or arm.server_bootstrap is not None:
         found.append(("Consul writes the configuration of its sidecars itself", "use `mesh: envoy` for your own"))
     for name in arm.functions.used():

@@ -114,8 +114,9 @@ def _troubles(arm: Arm, graph: Graph, environment: str) -> list[tuple[str, str]]
                 "write `environment: netns`, which needs root",
             )
         )
-    if arm.clusters != 1 or arm.link_delay_s:
-        found.append(("Kuma is measured in one cluster without a delayed link", "leave `clusters` and the delay out"))
+    if arm.clusters != 1:
+        why = "two clusters of Kuma are two zones with their own ingress and egress, which are not run here"
+        found.append((why, "leave `clusters` out; `link_delay` alone lengthens the way to the services"))
     if arm.client_bootstrap is not None or arm.server_bootstrap is not None:
         found.append(("Kuma writes the configuration of its sidecars itself", "use `mesh: envoy` for your own"))
     wanted = arm.functions
