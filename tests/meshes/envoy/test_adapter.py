@@ -31,7 +31,7 @@ def check(arm: Arm, services: tuple[GraphService, ...] = ONE, environment: str =
         ({"interception": "transparent"}, "a network namespace for each pod"),
         ({"mode": "tcp", "functions": Functions(retries=1, routes=5, metrics=True)}, "cannot do routes, retries\n"),
         ({"control_plane": {"PILOT_X": "1"}}, "no control plane"),
-        ({"clusters": 2}, "no gateway"),
+        ({"clusters": 2}, "two clusters need a network namespace"),
         ({"server_bootstrap": Path("/there.yaml"), "functions": Functions(retries=1)}, "no functions of ours"),
     ],
     ids=["transparent", "tcp", "control plane", "clusters", "template"],

@@ -51,6 +51,36 @@ def test_redirected_calls_of_a_service_reach_the_next_one_with_its_identity(pods
     assert failed(deployed) == []
 
 
+@pytest.mark.parametrize(
+    ("interception", "mtls", "mode"),
+    [("explicit", "strict", "http"), ("transparent", "strict", "http"), ("explicit", "off", "tcp")],
+)
+def test_between_two_clusters_the_load_crosses_the_gateway(
+    pods: LocalSite, deploy: Deploy, interception: str, mtls: str, mode: str
+) -> None:
+    arm = Arm(name="envoy", mesh="envoy", mtls=mtls, mode=mode, interception=interception, clusters=2)
+    deployed = deploy(pods, arm, PAIR)
+    assert failed(deployed) == []
+    assert "gateway" in [deployed.component(process) for process in deployed.deployment.processes]
+    (crossed,) = [claim for claim in deployed.deployment.observe("end") if "gateway" in claim.claim]
+    assert crossed.held
+    assert " 0 came in" not in crossed.evidence
+
+
+def test_a_caller_that_asks_for_another_name_finds_no_way_through_the_gateway(pods: LocalSite, deploy: Deploy) -> None:
+    deployed = deploy(pods, Arm(name="envoy", mesh="envoy", mtls="strict", clusters=2), PAIR)
+    gateway = observer(deployed).layout.gateway
+    assert gateway is not None
+    address = pods.reach("envoy-client", 15443, at=gateway.address)
+    plain = ask(address, "/whoami")
+    assert plain.reached
+    assert not plain.answered
+    asked = ask(
+        address, "/whoami", tls=observer(deployed).own["client"]
+    )  # it asks for `server`, and the entry is `front`
+    assert not asked.answered
+
+
 def test_redirected_calls_do_not_know_of_the_sidecars(pods: LocalSite, deploy: Deploy) -> None:
     deployed = deploy(pods, Arm(name="envoy", mesh="envoy", mtls="strict", interception="transparent"))
     target = deployed.deployment.target.address

@@ -91,6 +91,11 @@ def _problems(arm: Arm, graph: Graph, environment: str) -> Iterator[tuple[str, s
         )
     if arm.control_plane:
         yield "static sidecars have no control plane to be set", "leave `control_plane` out"
+    if arm.clusters > 1 and environment != "netns":
+        yield (
+            "two clusters need a network namespace for each pod",
+            "write `environment: netns`, or leave `clusters` out",
+        )
 
 
 def adapter() -> EnvoyMesh:

@@ -18,6 +18,7 @@ from meshperf.environments.site import Site
 from meshperf.meshes import claims, envoy_admin
 from meshperf.meshes.base import APP_PORT, AppAddress
 from meshperf.meshes.envoy.counts import everything, from_callers, leads_to, to_callees, to_service, upstream
+from meshperf.meshes.envoy.gateway import passed_on
 from meshperf.meshes.envoy.layout import INBOUND_PORT, Callee, Layout, Sidecar
 from meshperf.meshes.envoy.proofs import Proofs
 from meshperf.meshes.envoy_facts import Hops
@@ -61,6 +62,9 @@ class Observer:
             found += self._way(sidecar, when)
         for sidecar in sidecars:
             found += (self._workers(sidecar, when), self._unchanged(sidecar, when))
+        if self.layout.gateway is not None:
+            for claim, held, told in passed_on(self.layout.gateway, self.layout.client.admin_reach):
+                found.append(Claim(claim=claim, held=held, evidence=told, when=when))
         found += self.proofs(when)
         if when == "begin":
             self.hops.begin()

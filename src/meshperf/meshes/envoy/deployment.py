@@ -1,11 +1,11 @@
-"""Start the sidecars of one resident, callees before their callers, and say what was deployed."""
+"""Start the sidecars of one resident (and its gateway), callees before their callers, and say what was deployed."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ from meshperf.meshes.binaries import Binary
 from meshperf.meshes.envoy.bootstrap import bootstrap, config_digest
 from meshperf.meshes.envoy.claims import Observer, dialled
 from meshperf.meshes.envoy.counts import everything, to_callees, to_service
+from meshperf.meshes.envoy.gateway import GATEWAY_PORT, Gateway, gateway_bootstrap
 from meshperf.meshes.envoy.http_filters import TIMEOUT_S
 from meshperf.meshes.envoy.layout import INBOUND_PORT, Layout, Sidecar
 from meshperf.meshes.envoy.proofs import Proofs
@@ -69,7 +70,13 @@ class EnvoyPreparation:
         processes = [
             self._start(sidecar, self._written(sidecar, configured[service], apps))
             for service, sidecar in layout.sidecars.items()
+            if sidecar is not layout.client
         ]
+        crossing: list[dict[str, Any]] = []
+        if layout.gateway is not None:
+            crossing.append(gateway_bootstrap(layout.gateway))
+            processes.append(self._start_gateway(layout.gateway, crossing[0]))
+        processes.append(self._start(layout.client, self._written(layout.client, configured[CLIENT], apps)))
         client, server = layout.client, layout.server
         through = dialled(site, client, client.callees[0])
         first = envoy_facts.first_request(through, since=since)
@@ -94,7 +101,7 @@ class EnvoyPreparation:
                 network_namespace=site.namespace(pod(self.resident, CLIENT)),
             ),
             processes=tuple(processes),
-            facts={**self._facts(self._digest(list(configured.values()))), **first},
+            facts={**self._facts(self._digest([*configured.values(), *crossing])), **first},
             observe=Observer(
                 site=site,
                 arm=self.arm,
@@ -129,21 +136,29 @@ class EnvoyPreparation:
         return path
 
     def _start(self, sidecar: Sidecar, config: Path) -> Process:
+        listens = [callee.dialled for callee in sidecar.callees if callee.bound]
+        if sidecar.callers:
+            listens.append((sidecar.address, INBOUND_PORT))
+        return self._envoy(f"{sidecar.name}-sidecar", sidecar, config, listens)
+
+    def _start_gateway(self, gateway: Gateway, config: Mapping[str, Any]) -> Process:
+        path = self.layout.folder / f"{gateway.name}-of-cluster.json"
+        path.write_text(json.dumps(config))
+        return self._envoy(gateway.name, gateway, path, [(gateway.address, GATEWAY_PORT)])
+
+    def _envoy(self, name: str, place: Sidecar | Gateway, config: Path, listens: Sequence[tuple[str, int]]) -> Process:
         arguments = [
             str(self.binary.path), "-c", str(config), "--concurrency", str(self.arm.proxy_concurrency),
             "--disable-hot-restart", "-l", "warning",
         ]  # fmt: skip
-        listens = [sidecar.admin, *(callee.dialled for callee in sidecar.callees if callee.bound)]
-        if sidecar.callers:
-            listens.append((sidecar.address, INBOUND_PORT))
         return self.site.start(
             ProcessSpec(
-                name=f"{self.resident}-{sidecar.name}-sidecar",
+                name=f"{self.resident}-{name}",
                 role="sidecar",
                 argv=arguments,
-                ready=http_ready(sidecar.admin_reach, "/ready"),
-                host=sidecar.host,
-                listens=tuple(f"{ip}:{port}" for ip, port in listens),
+                ready=http_ready(place.admin_reach, "/ready"),
+                host=place.host,
+                listens=tuple(f"{ip}:{port}" for ip, port in (place.admin, *listens)),
                 deadline_s=_READY_S,
             )
         )

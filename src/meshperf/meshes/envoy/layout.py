@@ -15,6 +15,7 @@ from pathlib import Path
 
 from meshperf.environments.site import Site
 from meshperf.meshes.base import APP_PORT, pod
+from meshperf.meshes.envoy.gateway import GATEWAY_PORT, Gateway
 from meshperf.meshes.identities import Authority, Identity
 from meshperf.spec.experiment import Arm
 from meshperf.spec.graph import CLIENT, Graph
@@ -87,6 +88,8 @@ class Layout:
     """Certificate that every chain ends in."""
     stranger: Identity
     """An identity of the same authority that nobody admits."""
+    gateway: Gateway | None
+    """Between the client's cluster and that of the services; None where they share one."""
     outsider: str
     """A host without a sidecar, from which whoever is not in the mesh calls."""
     transparent: bool
@@ -120,6 +123,14 @@ def lay_out(site: Site, arm: Arm, resident: str, graph: Graph, folder: Path) -> 
     hosts = {service: pod(resident, service) if in_pods else f"{pod(resident, service)}/sidecar" for service in names}
     edges = tuple(graph.edges())
 
+    def inbound(service: str) -> tuple[str, int]:
+        return site.address(hosts[service]), APP_PORT if transparent else INBOUND_PORT
+
+    gateway = None
+    if arm.clusters > 1:
+        asked_for = names[graph.entry] if arm.mtls == "strict" else None
+        gateway = _gateway(site, pod(resident, _unused("gateway", names)), inbound(graph.entry), asked_for)
+
     def callees(service: str) -> tuple[Callee, ...]:
         called = [callee for caller, callee in edges if caller == service]
         own = LOCAL if in_pods else site.address(hosts[service])
@@ -129,7 +140,7 @@ def lay_out(site: Site, arm: Arm, resident: str, graph: Graph, folder: Path) -> 
                 name=names[callee],
                 dialled=(at[callee], APP_PORT) if transparent else (own, OUTBOUND_PORT + index),
                 bound=not transparent,
-                peer=(at[callee], APP_PORT if transparent else INBOUND_PORT),
+                peer=inbound(callee) if gateway is None or service != CLIENT else (gateway.address, GATEWAY_PORT),
                 identity=identities[callee].uri,
             )
             for index, callee in enumerate(called)
@@ -161,11 +172,26 @@ def lay_out(site: Site, arm: Arm, resident: str, graph: Graph, folder: Path) -> 
         entry=graph.entry,
         authority=authority.certificate,
         stranger=authority.issue(_unused("stranger", names.values())),
+        gateway=gateway,
         outsider=pod(resident, _unused("outsider", names)),
         transparent=transparent,
         single=single,
         folder=folder,
-        addresses=applications | {site.address(hosts[service]): f"{names[service]}'s sidecar" for service in order},
+        addresses=applications
+        | {site.address(hosts[service]): f"{names[service]}'s sidecar" for service in order}
+        | ({gateway.address: "gateway"} if gateway is not None else {}),
+    )
+
+
+def _gateway(site: Site, host: str, onwards: tuple[str, int], asked_for: str | None) -> Gateway:
+    return Gateway(
+        name="gateway",
+        host=host,
+        address=site.address(host),
+        admin=(LOCAL, ADMIN_PORT),
+        admin_reach=site.reach(host, ADMIN_PORT, at=LOCAL),
+        onwards=onwards,
+        asked_for=asked_for,
     )
 
 
