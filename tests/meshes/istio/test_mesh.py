@@ -18,8 +18,7 @@ from meshperf.spec.graph import GraphService
     ("settings", "said"),
     [
         ({"interception": "explicit"}, "reached by redirection"),
-        ({"clusters": 2}, "one cluster"),
-        ({"link_delay_s": 0.01}, "one cluster without a delayed link"),
+        ({"clusters": 2}, "two clusters of Istio"),
         ({"client_bootstrap": Path("/x")}, "itself"),
         ({"functions": Functions(tracing=True)}, "a collector"),
         ({"functions": Functions(retries=1), "mode": "tcp"}, "forwards bytes"),

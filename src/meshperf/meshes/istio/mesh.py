@@ -84,8 +84,11 @@ def _troubles(arm: Arm, graph: Graph, environment: str) -> Iterator[tuple[str, s
         )
     if arm.interception == "explicit":
         yield "Istio's sidecars are reached by redirection", "leave `interception` out, or write `transparent`"
-    if arm.clusters != 1 or arm.link_delay_s:
-        yield "Istio is measured in one cluster without a delayed link", "leave `clusters` and the delay out"
+    if arm.clusters != 1:
+        yield (
+            "two clusters of Istio need a gateway and a registry each, which are not run here",
+            "leave `clusters` out; `link_delay` alone lengthens the way to the services",
+        )
     if arm.client_bootstrap is not None or arm.server_bootstrap is not None:
         yield "Istio writes the configuration of its sidecars itself", "use `mesh: envoy` for your own"
     if arm.functions.authorization_rules and arm.mtls != "strict":

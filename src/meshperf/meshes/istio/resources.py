@@ -8,8 +8,8 @@ What a function of an arm means in Istio's words:
     retries, timeout_s    VirtualService
     rate_limit            EnvoyFilter: Envoy's local rate limit in the sidecar of every service
 
-Paths, statuses and the bucket are those of `mesh: envoy`, so that the same work is done. Where arms are to be alike, one
-more EnvoyFilter pins what Istio has no setting for: the key exchange group of mutual TLS, and that no session is
+Paths, statuses and the bucket are those of `mesh: envoy`, so that the same work is done. Where arms are to be alike,
+one more EnvoyFilter pins what Istio has no setting for: the key exchange group of mutual TLS, and that no session is
 resumed. It sits at the server's side, because what a server does not offer is not agreed.
 """
 
