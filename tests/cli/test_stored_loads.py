@@ -142,14 +142,33 @@ def test_runs_without_a_bundle_come_back_as_they_were(store_path: Path) -> None:
     assert (back.run_id, back.counts, back.response) == (run.run_id, run.counts, run.response)
 
 
-def test_a_result_of_another_tool_is_listed_and_shown_and_has_no_report(tmp_path: Path, capsys: Captured) -> None:
-    assert main(["import", str(SAMPLES / "fortio-http.json")]) == 0
+def test_a_result_of_another_tool_is_listed_shown_and_reported(tmp_path: Path, capsys: Captured) -> None:
+    failed = tmp_path / "failed <b>.json"
+    content = (SAMPLES / "oha.json").read_text().replace('{"200":95,"500":5}', '{"500":100}')
+    failed.write_text(content)
+    assert main(["import", str(failed)]) == 0
     (row,) = listed(capsys)
     assert main(["show", row["imported_id"]]) == 0
-    assert "fortio" in capsys.readouterr().out
-    assert main(["report", row["imported_id"], "--out", str(tmp_path / "out")]) == 2
-    said = capsys.readouterr().err
-    assert "error[MP1001]" in said and f"meshperf show {row['imported_id']}" in said
-    assert not (tmp_path / "out").exists()
-    assert main(["export", row["imported_id"], "--to", "csv"]) == 0  # as the hint says
-    assert capsys.readouterr().out.count("\n") == 2
+    assert "oha" in capsys.readouterr().out
+    out = tmp_path / "out"
+    assert main(["report", row["imported_id"][:8], "--out", str(out)]) == 0
+    assert capsys.readouterr().out.splitlines() == [
+        str(out / name) for name in ("report.html", "report.md", "data.json")
+    ]
+    text = (out / "report.md").read_text(encoding="utf-8")
+    assert "all 102 requests failed" in text and "Of all requests, the failed ones too" in text
+    assert "| p50 | 4.00 ms | 4.00 ms | 4.00 ms |" in text and "| status | 500 | 100 |" in text
+    page = (out / "report.html").read_text(encoding="utf-8")
+    assert "oha: failed &lt;b&gt;.json" in page and "<b>.json" not in page
+    (document,) = json.loads((out / "data.json").read_text())["results"]
+    assert document["requests"]["errors"] == 102
+
+
+def test_several_results_of_other_tools_are_one_report(tmp_path: Path, capsys: Captured) -> None:
+    names = [str(SAMPLES / name) for name in ("wrk2.txt", "hey.txt")]
+    assert main(["import", "--no-store", "--json", *names]) == 0
+    (tmp_path / "both.json").write_text(capsys.readouterr().out)
+    assert main(["report", "both.json", "--format", "md", "--out", "only"]) == 0
+    assert capsys.readouterr().out.split() == [str(Path("only") / "report.md")]
+    text = (tmp_path / "only" / "report.md").read_text(encoding="utf-8")
+    assert text.index("## Result 1: wrk2: wrk2.txt") < text.index("## Result 2: hey: hey.txt")

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
 import click
 
-if TYPE_CHECKING:
-    from meshperf.cli.kept_results import KeptExperiment
-
 __all__ = ["command"]
+
+Writer = Callable[[Path], tuple[Path, ...]]
+"""Writes all files of a report into a folder."""
 
 
 @click.command(name="report")
@@ -29,10 +29,10 @@ __all__ = ["command"]
     help="Only this form: html is one file, md is report.md and its charts. Default: all, with data as CSV and JSON.",
 )
 def command(reference: str, out: Path | None, form: str | None) -> int:
-    """Write the report of a stored experiment, of a bundle, or of a result document.
+    """Write the report of a stored experiment or result, of a bundle, or of a result document.
 
     ID is an id of `meshperf list`, or the beginning of one; BUNDLE is a folder or a .zip that `meshperf run` wrote;
-    RESULT is a file with what `meshperf load --json` printed.
+    RESULT is a file with what `meshperf load --json` or `meshperf import --json` printed.
     The paths written are printed, the main one first.
 
     \b
@@ -41,16 +41,32 @@ def command(reference: str, out: Path | None, form: str | None) -> int:
       meshperf report results/sidecar-cost --out public --format html
     """
     from meshperf.cli.kept_imported import imported_documents
-    from meshperf.cli.kept_results import find
     from meshperf.cli.outside_bundles import refuse_bundle
-    from meshperf.errors import UsageError
 
-    if imported_documents(reference):
-        raise UsageError(
-            "MP1001",
-            "a result of another tool has no report: it has neither arms nor what a generator says of itself",
-            hint=f"`meshperf show {reference}` shows all of it, `meshperf export {reference} --to csv` its figures",
-        )
+    imported = imported_documents(reference)
+    name, into = _of_imported(imported) if imported else _of_kept(reference)
+    folder = Path(f"{_file_name(name)}-report") if out is None else out
+    refuse_bundle(folder)
+    for path in _write(into, folder, form):
+        click.echo(str(path))
+    return 0
+
+
+def _of_imported(documents: list[dict[str, Any]]) -> tuple[str, Writer]:
+    from meshperf.report import write_imported
+    from meshperf.spec.smp_imported import imported_from_document
+
+    results = [imported_from_document(document) for document in documents]
+    name = f"{results[0].source.tool}-{results[0].source.file or 'result'}"
+    return name, lambda out: write_imported(results, documents, out=out)
+
+
+def _of_kept(reference: str) -> tuple[str, Writer]:
+    from meshperf.analysis import comparison_from_document
+    from meshperf.cli.kept_results import find
+    from meshperf.errors import UsageError
+    from meshperf.report import write, write_runs
+
     kept = find(reference)
     if not kept.comparisons and not kept.single:
         raise UsageError(
@@ -58,18 +74,6 @@ def command(reference: str, out: Path | None, form: str | None) -> int:
             f"there is nothing to report on: {kept.name} was not judged yet ({kept.state})",
             hint="finish it with `meshperf run FILE --resume DIR`",
         )
-    folder = Path(f"{_file_name(kept.name)}-report") if out is None else out
-    refuse_bundle(folder)
-    for path in _write(kept, folder, form):
-        click.echo(str(path))
-    return 0
-
-
-def _write(kept: KeptExperiment, folder: Path, form: str | None) -> list[Path]:
-    import tempfile
-
-    from meshperf.analysis import comparison_from_document
-    from meshperf.report import write, write_runs
 
     def into(out: Path) -> tuple[Path, ...]:
         if kept.single:
@@ -82,6 +86,12 @@ def _write(kept: KeptExperiment, folder: Path, form: str | None) -> list[Path]:
             command=kept.command,
             facts=kept.facts,
         )
+
+    return kept.name, into
+
+
+def _write(into: Writer, folder: Path, form: str | None) -> list[Path]:
+    import tempfile
 
     if form is None:
         return list(into(folder))

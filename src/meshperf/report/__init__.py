@@ -1,15 +1,15 @@
 """Reports of a comparison: terminal, Markdown, one HTML file, charts, data.
 
 `write` puts the files of a finished comparison into a folder, `terminal` prints it; `write_runs` and `terminal_run` do
-the same for runs that have nothing to be compared with. All show the same records in the same words. Nothing here
-reads the store or starts a process, and nothing here judges.
+the same for runs that have nothing to be compared with, `write_imported` for results of other tools. All show the same
+records in the same words. Nothing here reads the store or starts a process, and nothing here judges.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from meshperf.spec.records import Facts, RunResult
 
@@ -17,8 +17,9 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from meshperf.analysis.records import Comparison
+    from meshperf.spec.imported import Imported
 
-__all__ = ["terminal", "terminal_run", "write", "write_runs"]
+__all__ = ["terminal", "terminal_run", "write", "write_imported", "write_runs"]
 
 
 def write(
@@ -80,6 +81,29 @@ def write_runs(
 
     files = assemble_runs(runs, command=command, experiment_text=experiment_text, charts=charts)
     return tuple(place(out / name, content) for name, content in files.items())
+
+
+def write_imported(
+    results: Sequence[Imported], documents: Sequence[Mapping[str, Any]], *, out: Path
+) -> tuple[Path, ...]:
+    """Write the report of results of other tools: report.html, report.md and data.json.
+
+    Args:
+        results: at least one.
+        documents: their SMP documents.
+        out: as for `write`.
+
+    Returns:
+        The paths written, report.html first.
+
+    Raises:
+        StorageError: MP5401 or MP5402, a file cannot be written.
+        ValueError: no result was given.
+    """
+    from meshperf.report.files import place
+    from meshperf.report.imported import assemble_imported
+
+    return tuple(place(out / name, content) for name, content in assemble_imported(results, documents).items())
 
 
 def terminal_run(run: RunResult, console: Console, *, only: Collection[str] = ()) -> None:
