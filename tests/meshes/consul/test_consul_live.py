@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -207,6 +208,16 @@ def test_an_agent_that_refuses_its_configuration_is_told_with_its_last_lines(sit
         deploy(site, control_plane={"no_such_setting": "1"})
     assert failed.value.code == "MP5102"
     assert "no_such_setting" in "\n".join(failed.value.log)
+
+
+def test_a_port_that_is_taken_is_named(site: LocalSite) -> None:
+    address = site.address("consul-control")
+    with (
+        socket.create_server((address, 8500)),
+        pytest.raises(DeploymentError, match=f"{address}:8500, which is taken") as failed,
+    ):
+        deploy(site)
+    assert failed.value.code == "MP5103"
 
 
 def test_an_agent_that_is_never_ready_is_told_with_what_is_missing(
