@@ -93,7 +93,6 @@ CODES: dict[str, str] = {
     "MP3009": "a Go module is not the one that was pinned",
     "MP3010": "network namespaces cannot be made here",
     "MP3011": "limits by control group cannot be set here",
-    "MP3012": "packets between hosts cannot be delayed here",
     "MP4001": "the results are not comparable",
     "MP4002": "no run of an arm was valid",
     "MP4003": "an arm is not what it is declared to be",

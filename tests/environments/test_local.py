@@ -307,11 +307,10 @@ def test_hosts_of_a_local_site_are_addresses_and_have_no_namespace(site: LocalSi
     assert Path(f"/proc/{process.pid}/ns/net").readlink() == Path("/proc/self/ns/net").readlink()
 
 
-def test_loopback_addresses_cannot_be_delayed(site: LocalSite) -> None:
-    assert not site.netem_available()
-    with pytest.raises(PrerequisiteError, match="no link that could be delayed") as caught:
-        site.delay("app", 0.01)
-    assert caught.value.code == "MP3012"
+def test_loopback_addresses_have_no_link_between_them(site: LocalSite) -> None:
+    with pytest.raises(PrerequisiteError, match="no link between them") as caught:
+        site.divide(lambda host: True, 0.01)
+    assert caught.value.code == "MP3010"
 
 
 def test_a_site_s_folder_is_ours_alone(site: LocalSite) -> None:

@@ -14,7 +14,7 @@ import shlex
 import shutil
 import time
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from tempfile import gettempdir
 from types import TracebackType
@@ -22,9 +22,10 @@ from types import TracebackType
 from meshperf.environments import host_facts, processes
 from meshperf.environments.addresses import is_taken
 from meshperf.environments.cpus import assign
-from meshperf.environments.namespaces import NamespaceNetwork, inhabitants
+from meshperf.environments.namespaces import NamespaceNetwork, cable, inhabitants
 from meshperf.environments.network import LoopbackNetwork, Network
 from meshperf.environments.pod_limits import PodLimits, members
+from meshperf.environments.probes import file_ready
 from meshperf.environments.process_failures import WHO_LISTENS, how_ended, last_lines, not_ready
 from meshperf.environments.reaching import parse
 from meshperf.environments.scratch import make_folder
@@ -33,7 +34,7 @@ from meshperf.environments.site_state import SCRATCH_PREFIX, SiteState
 from meshperf.environments.supervision import Child, SpawnFailed, Supervision
 from meshperf.errors import CaptureError, DeploymentError, StorageError
 from meshperf.spec.experiment import Limits
-from meshperf.spec.records import Fact, Facts
+from meshperf.spec.records import Facts
 
 __all__ = ["LocalSite"]
 
@@ -169,17 +170,21 @@ class LocalSite:
         """
         return self._limits.pressure(host)
 
-    def netem_available(self) -> bool:
-        """Whether the kernel can delay packets between hosts (netem); never between loopback addresses."""
-        return self._network.netem_available()
+    def divide(self, far: Callable[[str], bool], delay_s: float) -> Process:
+        """Put hosts that are made from now on behind a link when they are `far`, and start what carries its frames.
 
-    def delay(self, host: str, seconds: float) -> None:
-        """Hold back whatever a host sends to others by so many seconds; 0 takes the delay away.
+        Args:
+            delay_s: one way, both ways alike [s].
 
         Raises:
-            PrerequisiteError: MP3012, the kernel cannot.
+            PrerequisiteError: MP3010, hosts are loopback addresses; MP3002, the link's program is not installed.
+            DeploymentError: it did not become ready.
         """
-        self._network.delay(host, seconds)
+        host = self._network.divide(far)
+        spec = ProcessSpec(
+            name="link", role="link", argv=cable.argv(delay_s), host=host, ready=file_ready(self._log_for("link"))
+        )
+        return self.start(spec)
 
     def run(self, argv: Sequence[str], *, host: str | None = None, deadline_s: float = 30.0) -> str:
         """Run a command to its end in a host's network, below the supervisor; returns its standard output.
@@ -299,17 +304,7 @@ class LocalSite:
 
     def facts(self) -> Facts:
         """Facts of this machine under `host.`, and which cores each role may use."""
-        plan = {
-            f"host.cpus.{role}": Fact(value=",".join(map(str, cores)), source="CPU plan", observed=False)
-            for role, cores in self.cpus.by_role.items()
-        }
-        shared = Fact(value=self.cpus.generator_shared, source="CPU plan", observed=False)
-        return {
-            **host_facts.HostReader().facts(),
-            **self._network.facts(),
-            **plan,
-            "host.cpus.generator_shared": shared,
-        }
+        return {**host_facts.HostReader().facts(), **self._network.facts(), **self.cpus.facts()}
 
     def close(self) -> None:
         """End everything, remove the scratch folder and the state file. Idempotent.

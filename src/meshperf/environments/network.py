@@ -6,7 +6,7 @@ network namespace, a pod. The site itself (processes, logs, state file) is the s
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Protocol
 
 from meshperf.environments.addresses import LoopbackBlock
@@ -42,15 +42,14 @@ class Network(Protocol):
         """How meshperf dials a port of a host, in the grammar of `reaching`."""
         ...
 
-    def netem_available(self) -> bool:
-        """Whether the kernel can delay what one host sends to another."""
-        ...
+    def divide(self, far: Callable[[str], bool]) -> str:
+        """Put hosts that are made from now on on the other side of a link when they are `far`.
 
-    def delay(self, host: str, seconds: float) -> None:
-        """Hold back whatever a host sends to others [s]; 0 takes the delay away.
+        Returns:
+            The host in whose network the link's program has to run.
 
         Raises:
-            PrerequisiteError: MP3012, it cannot.
+            PrerequisiteError: MP3010, these hosts have no networks of their own.
         """
         ...
 
@@ -97,18 +96,14 @@ class LoopbackNetwork:
         """`ip:port`; whose connection it is makes no difference here."""
         return f"{at or self.address(host)}:{port}"
 
-    def netem_available(self) -> bool:
-        """False: all hosts share one loopback device, with the rest of this machine."""
-        return False
-
-    def delay(self, host: str, seconds: float) -> None:
+    def divide(self, far: Callable[[str], bool]) -> str:
         """Refused.
 
         Raises:
-            PrerequisiteError: MP3012.
+            PrerequisiteError: MP3010.
         """
         raise PrerequisiteError(
-            "MP3012", "loopback addresses have no link that could be delayed", hint="write `environment: netns`"
+            "MP3010", "loopback addresses have no link between them", hint="write `environment: netns`"
         )
 
     def made(self) -> Mapping[str, str]:

@@ -16,12 +16,13 @@ import os
 import re
 import socket
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
-__all__ = ["NAMESPACES", "Place", "connect", "inside", "parse"]
+__all__ = ["NAMESPACES", "Place", "connect", "connecting_took_s", "inside", "parse"]
 
 NAMESPACES = Path("/run/netns")
 """Where named network namespaces stand, by the convention of iproute2."""
@@ -79,6 +80,21 @@ def parse(address: str) -> Place:
     if at and not _NAME.fullmatch(namespace):
         raise ValueError(f"{address!r} has no name of a network namespace after the @")
     return Place(ip=ip, port=int(port), namespace=namespace if at else None)
+
+
+def connecting_took_s(address: str, *, timeout_s: float = 15.0) -> float | None:
+    """How long the handshake of a TCP connection took, measured inside the namespace [s]; None: there was none."""
+    place = parse(address)
+
+    def measured() -> float:
+        began = time.monotonic()
+        with socket.create_connection((place.ip, place.port), timeout=timeout_s):
+            return time.monotonic() - began
+
+    try:
+        return measured() if place.namespace is None else inside(place.namespace, measured)
+    except OSError:
+        return None
 
 
 def connect(address: str, *, timeout_s: float, source: str | None = None) -> socket.socket:

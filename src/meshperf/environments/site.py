@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Protocol
 
 from meshperf.spec.experiment import Limits
-from meshperf.spec.records import Facts
+from meshperf.spec.records import Fact, Facts
 
 __all__ = ["CpuPlan", "LimitPressure", "Process", "ProcessSpec", "Site", "folder_name"]
 
@@ -71,6 +71,15 @@ class CpuPlan:
 
     def cpus_for(self, role: str) -> tuple[int, ...]:
         return self.by_role.get(role, self.by_role["app"])
+
+    def facts(self) -> Facts:
+        """The plan under `host.cpus.`."""
+        plan = {
+            f"host.cpus.{role}": Fact(value=",".join(map(str, cores)), source="CPU plan", observed=False)
+            for role, cores in self.by_role.items()
+        }
+        shared = Fact(value=self.generator_shared, source="CPU plan", observed=False)
+        return {**plan, "host.cpus.generator_shared": shared}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

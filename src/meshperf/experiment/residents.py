@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from meshperf.environments.local import LocalSite
 from meshperf.environments.site import Process, Site
 from meshperf.errors import ComparisonError
 from meshperf.experiment.plan import Resident, RoundPlan
+from meshperf.experiment.topology import limit_pods, open_link
 from meshperf.load.plan import Target
 from meshperf.load.targets import requested
 from meshperf.meshes import APP_PORT, AppAddress, ArmDeployment, TlsFiles, open_mesh
@@ -36,11 +38,14 @@ class Deployed:
     apps: Mapping[str, App]
     """By service, callers first: the entry begins."""
     deployment: ArmDeployment
+    link: Process | None = None
+    """What carries frames between two clusters, the same for every resident of the round."""
 
     @property
     def processes(self) -> Sequence[Process]:
         """All measured processes, the application's first."""
-        return (*(app.process for app in self.apps.values()), *self.deployment.processes)
+        own = (*(app.process for app in self.apps.values()), *self.deployment.processes)
+        return own if self.link is None else (*own, self.link)
 
     def component(self, process: Process) -> str:
         """The process's name without its resident: `app` or the service's name, `client-sidecar`."""
@@ -52,7 +57,7 @@ class Deployed:
 
 
 def deploy_round(
-    site: Site, round_plan: RoundPlan, workload: Workload, *, note: Callable[[str], None]
+    site: LocalSite, round_plan: RoundPlan, workload: Workload, *, note: Callable[[str], None]
 ) -> tuple[Deployed, ...]:
     """Start every resident afresh. The result is in the group's order, whatever the order of starting.
 
@@ -60,10 +65,12 @@ def deploy_round(
         DeploymentError: a process did not become ready. PrerequisiteError: a binary is missing.
     """
     graph = workload.as_graph()
+    link = open_link(site, round_plan)
     up: dict[int, Deployed] = {}
     for index in round_plan.start_order:
         resident = round_plan.group.residents[index]
-        up[index] = deploy_resident(site, resident, graph, note=note)
+        limit_pods(site, resident.arm, resident.name, graph)
+        up[index] = replace(deploy_resident(site, resident, graph, note=note), link=link)
     return tuple(up[index] for index in range(len(round_plan.group.residents)))
 
 

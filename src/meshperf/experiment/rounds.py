@@ -15,8 +15,9 @@ from meshperf.experiment.measuring import Measured, Watcher, measure
 from meshperf.experiment.plan import GUARD_S, LEAD_IN_S, RoundPlan, slice_phases
 from meshperf.experiment.residents import Deployed, deploy_round, require_claims
 from meshperf.experiment.service_calls import ServiceCalls, calls_claim
+from meshperf.experiment.topology import link_rtt_s, pressure_facts, topology_facts
 from meshperf.spec.experiment import Experiment
-from meshperf.spec.records import Claim, DesignLabels, Facts, RunResult, Warning, WarningKind
+from meshperf.spec.records import Claim, DesignLabels, Fact, Facts, RunResult, Warning, WarningKind
 from meshperf.telemetry import noise_guards
 
 __all__ = ["RoundTask", "measure_round", "run_id", "run_round"]
@@ -58,6 +59,7 @@ def measure_round(site: LocalSite, deployed: Sequence[Deployed], task: RoundTask
     Raises:
         ComparisonError: an arm is not what it says it is (MP4003). DeploymentError: a process ended.
     """
+    task = replace(task, facts={**task.facts, **_link(site, deployed)})
     task.note("trying out what the arms claim")
     claims = {item.resident.name: list(item.deployment.observe("begin")) for item in deployed}
     site.check()  # a process that died is a broken round, not a dishonest arm
@@ -80,7 +82,13 @@ def measure_round(site: LocalSite, deployed: Sequence[Deployed], task: RoundTask
         )
         if task.experiment.design == "interleaved" and slice_s is None:
             slice_s = measured[0].slice_s
-    seen = {item.resident.name: item.deployment.observed_facts() for item in deployed}
+    seen = {
+        item.resident.name: {
+            **pressure_facts(site, item.resident.arm, item.resident.name, item.graph),
+            **item.deployment.observed_facts(),
+        }
+        for item in deployed
+    }
     for item in deployed:
         claims[item.resident.name] += item.deployment.observe("end")
     site.check()
@@ -89,6 +97,17 @@ def measure_round(site: LocalSite, deployed: Sequence[Deployed], task: RoundTask
         for load_point, result in enumerate(measured)
         for run in _runs(deployed, task, load_point, result, seen=seen, claims=claims)
     )
+
+
+def _link(site: LocalSite, deployed: Sequence[Deployed]) -> Facts:
+    """What the link between two clusters really takes, found out beside the baseline's load."""
+    plain = next((item for item in deployed if item.link is not None and item.resident.arm.is_baseline), None)
+    if plain is None:
+        return {}
+    rtt_s = link_rtt_s(site, plain.resident.name, next(iter(plain.apps.values())).endpoint.address)
+    if rtt_s is None:
+        return {"topology.link_rtt_s": Fact(source="handshakes", unavailable="no connection was made")}
+    return {"topology.link_rtt_s": Fact(value=rtt_s, source="handshakes")}
 
 
 def run_id(task: RoundTask, resident: str, load_point: int) -> str:
@@ -148,7 +167,14 @@ def _runs(
             run_id=run_id(task, name, load_point),
             usage=measured.usage[index],
             claims=(*claims[name], *_calls(item, measured.services[index])),
-            facts={**task.facts, **load, **item.deployment.facts, **tls_facts(session, index), **seen[name]},
+            facts={
+                **task.facts,
+                **load,
+                **topology_facts(item.resident.arm),
+                **item.deployment.facts,
+                **tls_facts(session, index),
+                **seen[name],
+            },
             control=measured.control[index] if measured.control else {},
         )
         of_arm = (*warnings, *downgrade_warnings(run))

@@ -203,7 +203,8 @@ class _Loop:
         to_do = self.experiment.rounds - self.current + 1
         done = self.durations
         each = sum(done) / len(done) if done else expected_s(self.experiment, self.plan)
-        return max(0.0, each * to_do - (now - self.round_began))
+        begun = self.round_began or now  # nothing is under way while the plan is told
+        return max(0.0, each * to_do - (now - begun))
 
 
 def _violated(runs: Sequence[RunResult]) -> str | None:

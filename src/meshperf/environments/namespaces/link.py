@@ -46,9 +46,9 @@ def switch() -> Sequence[str]:
     )
 
 
-def plug(number: int) -> Sequence[str]:
-    """Inside the switch's namespace, after the pod is configured: its cable is put into the bridge."""
-    return (f"link set v{number} addrgenmode none master br0 up",)
+def plug(number: int, bridge: str = "br0") -> Sequence[str]:
+    """Inside the switch's namespace, after the pod is configured: its cable is put into a bridge."""
+    return (f"link set v{number} addrgenmode none master {bridge} up",)
 
 
 def pod(

@@ -19,7 +19,7 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from meshperf.environments.namespaces import link, link_delay
+from meshperf.environments.namespaces import cable, link
 from meshperf.environments.namespaces.creation import create
 from meshperf.environments.namespaces.naming import Block, pod_name, switch_name
 from meshperf.environments.namespaces.removal import remove
@@ -64,7 +64,7 @@ class NamespaceNetwork:
         self._numbers: dict[str, int] = {}
         self._made: dict[str, str] = {}
         self._lock = threading.RLock()
-        self._can_delay: bool | None = None
+        self._far: Callable[[str], bool] | None = None
         self._closed = False
 
     def open(self) -> None:
@@ -103,7 +103,8 @@ class NamespaceNetwork:
         switch = self._made[SWITCH]
         own = f"{self._block.address(number)}/{self._block.network.prefixlen}"
         self._ip(path, link.pod(number, switch, own, self._block.gateway, link.name_servers()))
-        self._ip(str(NAMESPACES / switch), link.plug(number))
+        far = self._far is not None and self._far(host)
+        self._ip(str(NAMESPACES / switch), link.plug(number, cable.BRIDGE) if far else link.plug(number))
         if not (inside(switch, lambda: link.carries(f"v{number}")) and inside(name, lambda: link.carries("eth0"))):
             raise DeploymentError("MP5102", f"the link of {host} to the bridge carries nothing")
         self._numbers[host] = number
@@ -136,8 +137,9 @@ class NamespaceNetwork:
         return str(path)
 
     def namespace(self, host: str) -> str | None:
-        """Path of the pod's network namespace."""
-        self.address(host)
+        """Path of the pod's network namespace, or of the switch's."""
+        if host != SWITCH:
+            self.address(host)
         return str(NAMESPACES / self._made[host])
 
     def reach(self, host: str, port: int, *, at: str | None = None) -> str:
@@ -145,27 +147,15 @@ class NamespaceNetwork:
         own = self.address(host)
         return str(Place(ip=at or own, port=port, namespace=self._made[host]))
 
-    def netem_available(self) -> bool:
-        """Whether the kernel can delay packets (netem); tried out on the switch, once."""
-        if self._can_delay is None:
-            self._can_delay = link_delay.available(self._run, str(NAMESPACES / self._made[SWITCH]))
-        return self._can_delay
+    def divide(self, far: Callable[[str], bool]) -> str:
+        """Put hosts that are made from now on into a second bridge when they are `far`; returns the switch as a host.
 
-    def delay(self, host: str, seconds: float) -> None:
-        """Hold back whatever a host sends to others [s]; 0 takes the delay away.
-
-        Raises:
-            PrerequisiteError: MP3012, the kernel has no netem, or `tc` is missing.
+        Nothing crosses from one bridge to the other until the program of `cable.argv` runs there.
         """
-        if not self.netem_available():
-            raise PrerequisiteError(
-                "MP3012",
-                "packets between pods cannot be delayed here: no `tc` program, or a kernel without netem",
-                hint="install iproute2 and load the kernel's module sch_netem, or leave `link_delay` out",
-            )
-        path = self.namespace(host)
-        assert path is not None
-        link_delay.set_delay(self._run, path, seconds)
+        if self._far is None:
+            self._ip(str(NAMESPACES / self._made[SWITCH]), cable.second_bridge())
+        self._far = far
+        return SWITCH
 
     def made(self) -> Mapping[str, str]:
         """Names of namespaces by host; the switch stands under `(switch)`."""
