@@ -8,26 +8,22 @@ Nothing here starts a process or reads a file (but the packaged rules), so whoev
 
 from __future__ import annotations
 
-import math
-import statistics
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
 from typing import TYPE_CHECKING
 
 from meshperf.analysis.comparability import compare_runs, together
-from meshperf.analysis.equivalence import holm
-from meshperf.analysis.figures import METRICS, PRIMARY_FAMILY
-from meshperf.analysis.intervals import hodges_lehmann, ratio_estimate, t_test_p
-from meshperf.analysis.noise_floor import floor_for, noise_floors, twin_warnings
+from meshperf.analysis.figures import PRIMARY_FAMILY
+from meshperf.analysis.noise_floor import noise_floors, twin_warnings
 from meshperf.analysis.notices import general_warnings, metric_warnings
 from meshperf.analysis.objectives import try_objectives
-from meshperf.analysis.pairing import excluded_runs, in_order, pair_rounds, set_aside, why_excluded
-from meshperf.analysis.records import Comparability, Comparison, MetricComparison, NoiseFloor
-from meshperf.analysis.series import PairedRounds, Series, series_of
+from meshperf.analysis.pair_judgement import ALPHA, Terms, judge_paired
+from meshperf.analysis.pairing import Pairing, excluded_runs, in_order, pair_rounds, set_aside, why_excluded
+from meshperf.analysis.records import Comparability, Comparison, MetricComparison
+from meshperf.analysis.series import PairedRounds
 from meshperf.analysis.side_notes import client_in_generator, sliced_against_continuous
 from meshperf.analysis.summary import summarise
-from meshperf.analysis.verdicts import Judgement, judge
 from meshperf.errors import ComparisonError
 from meshperf.spec.records import RunResult, Warning
 
@@ -35,8 +31,6 @@ if TYPE_CHECKING:
     from meshperf.spec.experiment import Objective
 
 __all__ = ["compare"]
-
-ALPHA = 0.05
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,6 +52,8 @@ def compare(
     aa: Sequence[str] = (),
     redone: Sequence[str] = (),
     cell: str = "",
+    absolute_floors: Mapping[str, float] | None = None,
+    alpha: float = ALPHA,
 ) -> tuple[Comparison, ...]:
     """Judge every candidate arm against the baseline of its own group, and candidates of one group among themselves.
 
@@ -70,6 +66,8 @@ def compare(
         aa: arms that were deployed twice; arms with twins among the runs are found without it.
         cell: name of the cell of a matrix that these runs are; told, never judged.
         redone: attempts at rounds that were excluded whole and made again, with the reason; told, never judged.
+        absolute_floors: by metric, the added amount in its unit that counts as none whatever its share.
+        alpha: level of every interval and test; that of an early look (`stopping`) is smaller.
 
     Returns:
         One comparison for each load point, in order.
@@ -90,7 +88,15 @@ def compare(
     points = sorted({run.load_point for run in ordered})
     judged = (
         _compare_point(
-            tuple(run for run in ordered if run.load_point == point), baseline, subject, margins, objectives, aa, redone
+            tuple(run for run in ordered if run.load_point == point),
+            baseline,
+            subject,
+            margins,
+            objectives,
+            aa,
+            redone,
+            absolute_floors or {},
+            alpha,
         )
         for point in points
     )
@@ -105,6 +111,8 @@ def _compare_point(
     objectives: Sequence[Objective],
     aa: Sequence[str],
     redone: Sequence[str],
+    absolute_floors: Mapping[str, float],
+    alpha: float,
 ) -> Comparison:
     arms = _arms_in_order(runs, baseline)
     pilot = any(run.design.pilot for run in runs)
@@ -124,7 +132,18 @@ def _compare_point(
             every=(_of(runs, judged.against), _of(runs, judged.arm)),
         )
         (against_baseline if judged.primary else among_candidates).append(comparability)
-        for metric in _metrics(judged, paired, comparability.grade, margins, floors, pilot):
+        terms = Terms(
+            arm=judged.arm,
+            against=judged.against,
+            grade=comparability.grade,
+            primary=judged.primary,
+            margins=margins,
+            absolute_floors=absolute_floors,
+            floors=floors,
+            pilot=pilot,
+            alpha=alpha,
+        )
+        for metric in judge_paired(paired, terms, with_guarded=_with_guarded(runs, judged, paired.pairing)):
             metrics.append(metric.comparison)
             warnings += metric_warnings(metric.comparison, metric.judgement)
     if len(arms) == 1:
@@ -155,73 +174,16 @@ def _compare_point(
         rounds=len({run.round for run in runs if why_excluded(run) is None}),
         rounds_excluded=(*redone, *excluded),
         primary_family=PRIMARY_FAMILY,
-        alpha=ALPHA,
+        alpha=alpha,
         pilot=pilot,
         pairs=(*against_baseline, *among_candidates),
     )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Judged:
-    """A metric with the judgement it came from, which says what warnings go with it."""
-
-    comparison: MetricComparison
-    judgement: Judgement
-
-
-def _metrics(
-    judged: _Arms,
-    paired: PairedRounds,
-    grade: str,
-    margins: Mapping[str, float],
-    floors: Sequence[NoiseFloor],
-    pilot: bool,
-) -> Iterator[_Judged]:
-    """Every metric of one pair; Holm runs over the primary family of a candidate against its baseline."""
-    series = {metric: series_of(paired, metric) for metric in METRICS}
-    family = PRIMARY_FAMILY if judged.primary else ()
-    p_values = {metric: t_test_p(series[metric].log_ratios) for metric in family}
-    adjusted = holm({metric: p for metric, p in p_values.items() if math.isfinite(p)})
-    for metric, found in series.items():
-        judgement = judge(
-            found,
-            margins.get(metric),
-            grade=grade,
-            pilot=pilot,
-            p_adjusted=adjusted.get(metric),
-            floor=floor_for(floors, (judged.against, judged.arm), metric),
-            alpha=ALPHA,
-        )
-        yield _Judged(
-            comparison=_record(judged, found, judgement, margins.get(metric), adjusted.get(metric)), judgement=judgement
-        )
-
-
-def _record(
-    judged: _Arms, series: Series, judgement: Judgement, margin: float | None, p_adjusted: float | None
-) -> MetricComparison:
-    pooled = series.pooled is not None
-    return MetricComparison(
-        arm=judged.arm,
-        against=judged.against,
-        metric=series.metric,
-        unit=series.unit,
-        ratio=series.ratio(1 - ALPHA),
-        added=series.amount(1 - ALPHA),
-        companion=None if pooled else hodges_lehmann(series.log_ratios, 1 - ALPHA),
-        within=series.within,
-        margin=margin,
-        verdict=judgement.verdict,
-        primary=judged.primary and series.metric in PRIMARY_FAMILY,
-        pooled=pooled,
-        reason=judgement.reason,
-        p_adjusted=p_adjusted,
-        rounds_needed=judgement.rounds_needed,
-        rounds=series.rounds,
-        between_sd=statistics.stdev(series.log_ratios) if len(series.log_ratios) > 1 else None,
-        within_sd=series.within_sd,
-        uncentred=ratio_estimate(series.uncentred, 1 - ALPHA) if series.centred else None,
-    )
+def _with_guarded(runs: Sequence[RunResult], judged: _Arms, without: Pairing) -> PairedRounds | None:
+    """The pair with the rounds that only a guard keeps out; None where there are none."""
+    whole = pair_rounds(runs, baseline=(judged.against, 0), candidate=(judged.arm, 0), with_guarded=True)
+    return PairedRounds(pairing=whole) if len(whole.pairs) > len(without.pairs) else None
 
 
 def _judged_pairs(arms: Sequence[str], runs: Sequence[RunResult]) -> Iterator[_Arms]:

@@ -28,6 +28,7 @@ __all__ = [
     "inside_margin",
     "log_margin",
     "rounds_for_margin",
+    "rounds_from_spread",
     "rounds_to_decide",
     "tost_p",
 ]
@@ -99,16 +100,23 @@ def rounds_to_decide(
     exists. None beyond 1000.
     """
     x = np.asarray(log_ratios, dtype=np.float64)
-    if x.size < 2:
+    sd = float(x.std(ddof=1)) if x.size > 1 else math.nan
+    return rounds_from_spread(t_bounds(x)[0], sd, int(x.size), margin, alpha=alpha, power=power)
+
+
+def rounds_from_spread(
+    mean: float, sd: float, have: int, margin: float | None, *, alpha: float = 0.05, power: float = 0.8
+) -> int | None:
+    """The same from the mean log ratio and the spread of one pair of rounds (or of runs that were never paired)."""
+    if not math.isfinite(sd):
         return COMPANION_ROUNDS
-    mean, sd = t_bounds(x)[0], float(x.std(ddof=1))
     plans = [_smallest(lambda n: _difference_power(n, sd, mean, alpha) >= power, COMPANION_ROUNDS)]
     if margin is not None and abs(mean) < log_margin(margin):
         plans.append(
-            _smallest(lambda n: _equivalence_power(n, sd, log_margin(margin), mean) >= power, COMPANION_ROUNDS)
+            _smallest(lambda n: _equivalence_power(n, sd, log_margin(margin), mean, alpha) >= power, COMPANION_ROUNDS)
         )
     known = [plan for plan in plans if plan is not None]
-    return max(min(known), x.size + 1) if known else None
+    return max(min(known), have + 1) if known else None
 
 
 def _difference_power(n: int, sd: float, mean: float, alpha: float) -> float:
@@ -120,11 +128,11 @@ def _difference_power(n: int, sd: float, mean: float, alpha: float) -> float:
     return float(1.0 - special.nctdtr(n - 1, abs(mean) / sd * math.sqrt(n), t_quantile(n - 1, 1 - alpha / 2)))
 
 
-def _equivalence_power(n: int, sd: float, limit: float, mean: float) -> float:
-    """Lower bound of the power of two one-sided 5 % tests: both pass at least as often as one plus the other less 1."""
+def _equivalence_power(n: int, sd: float, limit: float, mean: float, alpha: float = 0.05) -> float:
+    """Lower bound of the power of two one-sided tests: both pass at least as often as one plus the other less 1."""
     if sd == 0.0:
         return 1.0 if abs(mean) < limit else 0.0
-    scale, critical = math.sqrt(n) / sd, t_quantile(n - 1, 0.95)
+    scale, critical = math.sqrt(n) / sd, t_quantile(n - 1, 1 - alpha)
     upper = 1.0 - special.nctdtr(n - 1, (limit - mean) * scale, critical)
     lower = 1.0 - special.nctdtr(n - 1, (limit + mean) * scale, critical)
     return float(max(0.0, upper + lower - 1.0))

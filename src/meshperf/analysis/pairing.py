@@ -25,6 +25,8 @@ __all__ = [
     "arm_fault",
     "excluded_runs",
     "in_order",
+    "one_after_the_other",
+    "only_guarded",
     "pair_rounds",
     "set_aside",
     "why_excluded",
@@ -35,6 +37,7 @@ ARM_GUARDS = frozenset({"rate_shortfall", "error_share"})
 GENERATOR_GUARDS = frozenset({"busy_share", "client_delay_p99"})
 """Guards that speak of the generator; which of the two is to blame when several break is in the run's state."""
 _MADE_AGAIN = "the round was made again"
+_NOT_THE_SUM = "its slices do not add up to its histogram"
 
 Resident = tuple[str, int]
 """Arm and twin: ("envoy", 1) is the A/A twin of envoy."""
@@ -79,7 +82,7 @@ def in_order(runs: Sequence[RunResult]) -> tuple[RunResult, ...]:
     checked = []
     for run in once.values():
         newest = last[run.load_point, run.round, run.group]
-        reasons = [] if slices_add_up(run) else ["its slices do not add up to its histogram"]
+        reasons = [] if slices_add_up(run) else [_NOT_THE_SUM]
         if run.attempt != newest:
             reasons.append(f"{_MADE_AGAIN} (attempt {newest + 1})")
         if reasons:
@@ -150,8 +153,37 @@ def excluded_runs(runs: Sequence[RunResult]) -> tuple[str, ...]:
     return tuple(lines)
 
 
-def pair_rounds(runs: Sequence[RunResult], *, baseline: Resident, candidate: Resident) -> Pairing:
-    """Pair two residents round by round. `runs`: of one load point, as `in_order` gives them."""
+def only_guarded(run: RunResult) -> bool:
+    """Whether nothing but a guard keeps this run out: its figures are whole, and its claims held."""
+    whole = run.response.total > 0 and not any(
+        reason.startswith((_MADE_AGAIN, _NOT_THE_SUM)) for reason in run.validity.reasons
+    )
+    return whole and set_aside(run) is not None and _claims_broken(run) is None
+
+
+def one_after_the_other(pairs: Sequence[Pair]) -> bool:
+    """Whether all runs of one side ended before the first of the other began, in two rounds or more.
+
+    Such rounds were paired by number only: whatever drifted meanwhile is in the difference.
+    """
+    if len(pairs) < 2:
+        return False
+    a, b = [pair.baseline for pair in pairs], [pair.candidate for pair in pairs]
+    return any(
+        max(run.end_time for run in first) <= min(run.start_time for run in second)
+        for first, second in ((a, b), (b, a))
+    )
+
+
+def pair_rounds(
+    runs: Sequence[RunResult], *, baseline: Resident, candidate: Resident, with_guarded: bool = False
+) -> Pairing:
+    """Pair two residents round by round.
+
+    Args:
+        runs: of one load point, as `in_order` gives them.
+        with_guarded: count the runs too that nothing but a guard keeps out.
+    """
     places: dict[tuple[int, int, int], dict[Resident, RunResult]] = {}
     for run in runs:
         resident = (run.arm, run.twin)
@@ -164,7 +196,11 @@ def pair_rounds(runs: Sequence[RunResult], *, baseline: Resident, candidate: Res
             if candidate in found and candidate[0] != baseline[0]:
                 excluded.setdefault(number, ExcludedPair(round=number, reason=f"no run of {baseline[0]} in its group"))
             continue
-        reasons = [why for why in (why_excluded(found[baseline]), why_excluded(found[candidate])) if why is not None]
+        reasons = [
+            why
+            for run in (found[baseline], found[candidate])
+            if (why := why_excluded(run)) is not None and not (with_guarded and only_guarded(run))
+        ]
         if reasons:
             excluded[number] = ExcludedPair(round=number, reason="; ".join(reasons))
         else:

@@ -19,6 +19,7 @@ __all__ = [
     "NoiseFloor",
     "ObjectiveOutcome",
     "RoundFigure",
+    "SecondVerdict",
     "Verdict",
     "Violation",
 ]
@@ -96,6 +97,16 @@ class RoundFigure:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SecondVerdict:
+    """The verdict on the same metric with the rounds that a guard excluded counted in. Shown beside, never instead."""
+
+    verdict: Verdict
+    ratio: Estimate
+    rounds: int
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class MetricComparison:
     """One metric of one candidate against the baseline of its group (or one arm against its twin)."""
 
@@ -128,6 +139,21 @@ class MetricComparison:
     """Typical standard error of one round's log ratio: what a deployment's own noise explains of it."""
     uncentred: Estimate | None = None
     """The ratio over rounds without centring, beside a centred one."""
+    paired: bool = True
+    """False: two sets of runs that shared no rounds; `ratio` is then Welch's."""
+    narrow: Estimate | None = None
+    """The interval that equality and non-inferiority are read from: each bound holds by itself at 95 %. None where the
+    figures may not be judged."""
+    narrow_companion: Estimate | None = None
+    """The same by Hodges-Lehmann."""
+    absolute_floor: float | None = None
+    """Added amount, in `unit`, that counts as none whatever its share."""
+    detectable: float | None = None
+    """Smallest true difference, as a share, that so many rounds with this scatter would show four times in five."""
+    deployment_sd: float | None = None
+    """What is left of `between_sd` without `within_sd`: the luck of a deployment, which only rounds average."""
+    with_excluded: SecondVerdict | None = None
+    """None where no guard excluded a round."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
