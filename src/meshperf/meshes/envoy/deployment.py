@@ -36,6 +36,8 @@ from meshperf.spec.records import Fact, Facts
 __all__ = ["EnvoyPreparation"]
 
 _READY_S = 15.0
+_FIRST_ANSWER_S = 5.0
+"""Sidecars that are ready answer at once, or their configuration lets them never."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,36 +65,17 @@ class EnvoyPreparation:
             service: bootstrap(self.arm, layout, sidecar, apps.get(service))
             for service, sidecar in layout.sidecars.items()
         }
-        if layout.transparent:
-            for service, sidecar in layout.sidecars.items():
-                redirect(site, sidecar.host, inbound=service in apps)
+        crossing = [] if layout.gateway is None else [gateway_bootstrap(layout.gateway)]
         since = time.monotonic()
-        processes = [
-            self._start(sidecar, self._written(sidecar, configured[service], apps))
-            for service, sidecar in layout.sidecars.items()
-            if sidecar is not layout.client
-        ]
-        crossing: list[dict[str, Any]] = []
-        if layout.gateway is not None:
-            crossing.append(gateway_bootstrap(layout.gateway))
-            processes.append(self._start_gateway(layout.gateway, crossing[0]))
-        processes.append(self._start(layout.client, self._written(layout.client, configured[CLIENT], apps)))
-        client, server = layout.client, layout.server
-        through = dialled(site, client, client.callees[0])
-        first = envoy_facts.first_request(through, since=since)
+        processes = self._start_all(configured, crossing, apps)
+        through = dialled(site, layout.client, layout.client.callees[0])
+        first = envoy_facts.first_request(through, since=since, deadline_s=_FIRST_ANSWER_S)
         scraping = None
         if self.arm.functions.metrics:
             scraping, scrapers = start_scraping(site, layout, self.resident)
             processes += scrapers
-        whole = layout.single
-        hops = envoy_facts.Hops(
-            client.admin_reach,
-            server.admin_reach,
-            is_hop=everything if whole else to_callees,
-            to_app=everything if whole else to_service,
-            mode=self.arm.mode,
-        )
-        ca, stranger = layout.authority, layout.stranger
+        hops = self._hops()
+        proofs = Proofs(arm=self.arm, layout=layout, through=through, scraping=scraping)
         return ArmDeployment(
             target=Target(
                 name=self.resident,
@@ -102,25 +85,51 @@ class EnvoyPreparation:
             ),
             processes=tuple(processes),
             facts={**self._facts(self._digest([*configured.values(), *crossing])), **first},
-            observe=Observer(
-                site=site,
-                arm=self.arm,
-                layout=layout,
-                apps=apps,
-                stranger=mutual_tls(ca, stranger.certificate, stranger.key),
-                nobody=mutual_tls(ca, None, None),
-                own={
-                    service: mutual_tls(ca, sidecar.identity.certificate, sidecar.identity.key)
-                    for service, sidecar in layout.sidecars.items()
-                },
-                loaded={
-                    service: envoy_admin.configuration_digest(sidecar.admin_reach)
-                    for service, sidecar in layout.sidecars.items()
-                },
-                hops=hops,
-                proofs=Proofs(arm=self.arm, layout=layout, through=through, scraping=scraping),
-            ),
+            observe=self._observer(apps, hops, proofs),
             observed_facts=lambda: self._observed(hops, through),
+        )
+
+    def _start_all(
+        self,
+        configured: Mapping[str, Mapping[str, Any]],
+        crossing: Sequence[Mapping[str, Any]],
+        apps: Mapping[str, AppAddress],
+    ) -> list[Process]:
+        """Callees before their callers, the gateway before the client, and rules before what they redirect to."""
+        layout, processes = self.layout, []
+        for service, sidecar in layout.sidecars.items():
+            if layout.transparent:
+                redirect(self.site, sidecar.host, inbound=service in apps)
+            if layout.gateway is not None and sidecar is layout.client:
+                processes += [self._start_gateway(layout.gateway, config) for config in crossing]
+            processes.append(self._start(sidecar, self._written(sidecar, configured[service], apps)))
+        return processes
+
+    def _hops(self) -> envoy_facts.Hops:
+        whole = self.layout.single
+        return envoy_facts.Hops(
+            self.layout.client.admin_reach,
+            self.layout.server.admin_reach,
+            is_hop=everything if whole else to_callees,
+            to_app=everything if whole else to_service,
+            mode=self.arm.mode,
+        )
+
+    def _observer(self, apps: Mapping[str, AppAddress], hops: envoy_facts.Hops, proofs: Proofs) -> Observer:
+        layout = self.layout
+        ca, stranger, sidecars = layout.authority, layout.stranger, layout.sidecars.items()
+        own = {name: mutual_tls(ca, one.identity.certificate, one.identity.key) for name, one in sidecars}
+        return Observer(
+            site=self.site,
+            arm=self.arm,
+            layout=layout,
+            apps=apps,
+            stranger=mutual_tls(ca, stranger.certificate, stranger.key),
+            nobody=mutual_tls(ca, None, None),
+            own=own,
+            loaded={name: envoy_admin.configuration_digest(one.admin_reach) for name, one in sidecars},
+            hops=hops,
+            proofs=proofs,
         )
 
     def _template(self, sidecar: Sidecar) -> Path | None:
