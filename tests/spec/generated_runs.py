@@ -86,7 +86,7 @@ def sample_run(**changes: object) -> RunResult:
         resources=(ComponentUsage(component="client-sidecar", role="sidecar", cpu_s=0.05, requests=101),),
         facts={
             "mesh.type": Fact(value="envoy", source="declared"),
-            "mesh.mtls": Fact(value="strict", source="tried out"),
+            "security.mtls": Fact(value="strict", source="tried out"),
             "load.protocol": Fact(value="http1", source="experiment"),
             "load.connections": Fact(value=16, source="experiment"),
             "load.duration_s": Fact(value=5.0, source="experiment"),
