@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -7,7 +8,7 @@ import pytest
 from meshperf.errors import PrerequisiteError
 from meshperf.meshes.binaries import Binary
 from meshperf.meshes.istio import installation
-from meshperf.meshes.istio.installation import template_of
+from meshperf.meshes.istio.installation import Installation, template_of
 
 
 @pytest.fixture
@@ -66,3 +67,21 @@ def test_a_machine_without_a_template_is_told_where_it_comes_from(agent: Binary)
         template_of(agent, None)
     assert refused.value.code == "MP3007"
     assert "tools/packaging/common/envoy_bootstrap.json" in str(refused.value.hint)
+
+
+@pytest.mark.parametrize(
+    ("version", "patched", "label", "released"),
+    [
+        ("1.24.3", False, "istio 1.24, no telemetry", True),
+        ("1.24.3", True, "istio-dev, no telemetry", False),
+        ("v0.0.0-20260827124520-eed52ebb66ad", True, "istio-dev, no telemetry", False),
+        ("1.25-alpha.0", False, "istio-dev, no telemetry", False),
+        ("unknown", False, "istio-dev, no telemetry", False),
+    ],
+)
+def test_only_a_released_build_with_its_own_start_is_named_by_its_version(
+    agent: Binary, tmp_path: Path, version: str, patched: bool, label: str, released: bool
+) -> None:
+    istiod = replace(agent, name="istiod", version=version, patched=patched)
+    found = Installation(istiod=istiod, agent=agent, envoy=agent, template=tmp_path)
+    assert (found.label, found.is_release) == (label, released)

@@ -91,6 +91,14 @@ def test_istiod_is_dialled_by_agents_only(layout_of: Any) -> None:
     assert all(address.startswith("127.0.0.1:") for address in bound.values())
 
 
+def test_istios_own_start_is_told_not_to_look_for_kubernetes(layout_of: Any) -> None:
+    lines = [
+        settings.istiod_argv(Path("/istiod"), layout_of(), resources=Path("/r"), mesh=Path("/m"), stock=stock)
+        for stock in (True, False)
+    ]
+    assert ["--registries=" in line for line in lines] == [True, False]
+
+
 def test_resources_are_written_as_documents_that_json_can_read_back() -> None:
     given: list[dict[str, Any]] = [{"kind": "A", "spec": {"text": "--- \n: #"}}, {"kind": "B"}]
     assert [json.loads(part) for part in settings.written(given).split("\n---\n")] == given

@@ -18,6 +18,7 @@ from meshperf.environments.probes import tcp_ready
 from meshperf.environments.site import Process, ProcessSpec, Site
 from meshperf.errors import DeploymentError
 from meshperf.meshes.base import pod
+from meshperf.meshes.binaries import Binary
 from meshperf.meshes.istio import settings
 from meshperf.meshes.istio.layout import CONTROL, DEBUG_PORT, LOOPBACK, XDS_PORT, Layout
 from meshperf.spec.experiment import Arm
@@ -100,7 +101,7 @@ def start_control_plane(
     layout: Layout,
     resources: Sequence[Mapping[str, Any]],
     *,
-    program: Path,
+    program: Binary,
     folder: Path,
     signing: Path,
 ) -> ControlPlane:
@@ -124,7 +125,7 @@ def start_control_plane(
             name=f"{layout.resident}-istiod",
             role="control-plane",
             host=host,
-            argv=settings.istiod_argv(program, layout, resources=watched, mesh=mesh),
+            argv=settings.istiod_argv(program.path, layout, resources=watched, mesh=mesh, stock=not program.patched),
             env=settings.istiod_environment(arm, signing),
             ready=tcp_ready(site.reach(host, XDS_PORT)),
             deadline_s=_READY_S,

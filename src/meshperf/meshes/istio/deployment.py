@@ -70,7 +70,7 @@ class Prepared:
             self.arm,
             layout,
             resources(layout, self.arm),
-            program=self.installation.istiod.path,
+            program=self.installation.istiod,
             folder=self.folder / "istiod",
             signing=credentials.signing,
         )

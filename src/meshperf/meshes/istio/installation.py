@@ -7,6 +7,7 @@ or from the source of exactly the version that the agent was built from, which i
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +25,7 @@ TEMPLATE_OPTION = "envoy-bootstrap"
 _TEMPLATE_VARIABLE = "ISTIO_BOOTSTRAP"
 PACKAGED = Path("/var/lib/istio/envoy/envoy_bootstrap_tmpl.json")
 _NAMES = ("envoy_bootstrap_tmpl.json", "envoy_bootstrap.json")
+_RELEASED = re.compile(r"v?[1-9]\d*\.\d+\.\d+")
 _IN_SOURCE = "tools/packaging/common/envoy_bootstrap.json"
 
 
@@ -35,6 +37,17 @@ class Installation:
     agent: Binary
     envoy: Binary
     template: Path
+
+    @property
+    def is_release(self) -> bool:
+        """Whether istiod is a released build that starts as its users start it."""
+        return not self.istiod.patched and _RELEASED.fullmatch(self.istiod.version) is not None
+
+    @property
+    def label(self) -> str:
+        """What stands beside the name of a development build wherever it is shown. Metrics need another Envoy."""
+        minor = ".".join(self.istiod.version.lstrip("v").split(".")[:2])
+        return f"{f'istio {minor}' if self.is_release else 'istio-dev'}, no telemetry"
 
     @property
     def template_sha256(self) -> str:

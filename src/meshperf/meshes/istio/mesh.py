@@ -38,7 +38,7 @@ class IstioMesh:
         return Detection(
             mesh=self.name,
             available=True,
-            version=f"{found.istiod.version} ({settings.LABEL}) with Envoy {found.envoy.version}",
+            version=f"{found.istiod.version} ({found.label}) with Envoy {found.envoy.version}",
             binaries={
                 "istiod": found.istiod.sha256,
                 "pilot-agent": found.agent.sha256,

@@ -51,7 +51,7 @@ def deploy_proxies(
         arm,
         layout,
         [*resources(layout, arm), *_probe_services()],
-        program=installation.istiod.path,
+        program=installation.istiod,
         folder=folder / "istiod",
         signing=credentials.signing,
     )

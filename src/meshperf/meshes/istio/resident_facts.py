@@ -30,17 +30,17 @@ def resident_facts(arm: Arm, found: Installation, digest: str) -> Facts:
     equal = arm.defaults == "equal"
     functions = arm.functions
     retries = functions.retries or (0 if equal or arm.mode == "tcp" else _ISTIOS_RETRIES)
-    settled = {**settings.WITHOUT_ISTIOS_ENVOY, **arm.control_plane}
-    told = {f"control_plane.{name}": value for name, value in settled.items()}
+    told = {**settings.WITHOUT_ISTIOS_ENVOY, **arm.control_plane}
     started = ", started without Kubernetes by meshperf" if found.istiod.patched else ""
     return {
         **envoy_facts.mesh_facts(
             arm,
             version=found.istiod.version,
-            release=settings.RELEASE,
-            label=settings.LABEL,
+            release="release" if found.is_release else "development",
+            label=found.label,
             control_plane=f"istiod {found.istiod.version}{started}",
             config_digest=digest,
+            proven=not found.is_release,  # only a development commit was ever run here
         ),
         **envoy_facts.proxy_facts(found.envoy),
         **envoy_facts.program_facts(found.istiod),
@@ -55,9 +55,7 @@ def resident_facts(arm: Arm, found: Installation, digest: str) -> Facts:
             retries=retries,
         ),
         "proxy.config_digest": Fact(value=digest, source="adapter"),
-        **{
-            f"control_plane.{name}": Fact(value=value, source="adapter", observed=False) for name, value in told.items()
-        },
+        **{f"control_plane.{name}": Fact(value=told[name], source="adapter", observed=False) for name in sorted(told)},
         **NO_LIBRARY,
     }
 

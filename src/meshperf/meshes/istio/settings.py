@@ -29,9 +29,7 @@ from meshperf.meshes.istio.layout import (
 from meshperf.spec.experiment import Arm
 
 __all__ = [
-    "LABEL",
     "PROXY_USER",
-    "RELEASE",
     "WITHOUT_ISTIOS_ENVOY",
     "agent_argv",
     "agent_environment",
@@ -42,10 +40,6 @@ __all__ = [
     "redirection_argv",
     "written",
 ]
-
-LABEL = "istio-dev, no telemetry"
-"""What stands beside an arm's name wherever it is shown."""
-RELEASE = "development"
 
 PROXY_USER = (0, 1337)
 """Whose traffic is not redirected: that of group 1337, Istio's own number. The user stays root, because programs and
@@ -133,8 +127,12 @@ def istiod_environment(arm: Arm, authority: Path) -> dict[str, str]:
     }
 
 
-def istiod_argv(program: Path, layout: Layout, *, resources: Path, mesh: Path) -> list[str]:
-    """Command line of istiod: agents come in over TLS, questions only from its own pod."""
+def istiod_argv(program: Path, layout: Layout, *, resources: Path, mesh: Path, stock: bool = False) -> list[str]:
+    """Command line of istiod: agents come in over TLS, questions only from its own pod.
+
+    Args:
+        stock: it is Istio's own start, which looks for Kubernetes unless it is told not to.
+    """
     return [
         str(program), "discovery",
         "--configDir", str(resources),
@@ -144,6 +142,7 @@ def istiod_argv(program: Path, layout: Layout, *, resources: Path, mesh: Path) -
         "--secureGRPCAddr", f"{layout.control}:{XDS_PORT}",
         "--monitoringAddr", f"{LOOPBACK}:15014",
         "--shutdownDuration", "1s",
+        *(("--registries=",) if stock else ()),
     ]  # fmt: skip
 
 
