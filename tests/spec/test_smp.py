@@ -146,6 +146,7 @@ BROKEN = [
     ("format", "result/9", "MP2201", "/format"),
     ("run", None, "MP2102", ""),
     ("run", {}, "MP2102", "/run"),
+    ("requested_qps", 10**400, "MP2104", "/requested_qps"),
     ("start_time", "yesterday", "MP2104", "/start_time"),
     ("start_time", "2026-01-31T12:00:00", "MP2104", "/start_time"),
     ("requests", {"offered": -1}, "MP2103", "/requests/offered"),

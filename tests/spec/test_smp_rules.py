@@ -195,6 +195,8 @@ def test_placeholders_of_the_first_writer_are_absent_links() -> None:
         ("client:\n  rps: true\nduration: 5s\n", "MP2204", (2, 8, "/client/rps")),
         ("client:\n  connections: 1.5\n  latencies_ms: {}\nenv: {}\n", "MP2204", (2, 16, "/client/connections")),
         ("actual_qps: .nan\n", "MP2204", (1, 13, "/actual_qps")),
+        (f"actual_qps: {'9' * 300}{'9' * 9}\n", "MP2204", (1, 13, "/actual_qps")),
+        (f'{{"actual_qps": {"9" * 400}}}', "MP2204", (1, 16, "/actual_qps")),
         ('{"type": "ISTO",\n "version": "1"}', "MP2204", (1, 10, "/type")),
         ('{"testId": "a", "test_id": "b"}', "MP2003", (1, 17, "/test_id")),
         ('{"sidecar": {"bps": 3000000000}}', "MP2204", (1, 21, "/sidecar/bps")),

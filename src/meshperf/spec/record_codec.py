@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import sys
 import types
 import typing
 from collections.abc import Hashable, Mapping
@@ -190,7 +191,7 @@ def _scalar(hint: Any, data: Any, pointer: str) -> Any:
             return data
         raise wrong(pointer, "a whole number of 64 bits", data)
     if hint is float:
-        if isinstance(data, int | float) and not isinstance(data, bool) and abs(data) < 1.8e308:
+        if isinstance(data, int | float) and not isinstance(data, bool) and abs(data) <= sys.float_info.max:
             return float(data)
         raise wrong(pointer, "a finite number", data)
     if isinstance(hint, type) and issubclass(hint, Enum):

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 import re
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -193,7 +194,7 @@ class Normaliser:
     def _number(self, value: Any, pointer: str) -> Any:
         if isinstance(value, str) and _NUMBER.fullmatch(value[:400]):
             value = float(value[:400])
-        if isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 1.8e308:
+        if isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= sys.float_info.max:
             number = float(value)
             if math.isfinite(number):
                 return number
