@@ -18,8 +18,10 @@ from meshperf.spec.graph import Graph
 from paper_site import PaperSite
 
 
-def configured(graph: Graph = ECHO, *, site: PaperSite | None = None, **settings: Any) -> tuple[dict[str, Any], Layout]:
-    layout = Layout.of(site or PaperSite(Path("/nowhere")), "consul", graph)
+def configured(
+    graph: Graph = ECHO, *, site: PaperSite | None = None, transparent: bool = False, **settings: Any
+) -> tuple[dict[str, Any], Layout]:
+    layout = Layout.of(site or PaperSite(Path("/nowhere")), "consul", graph, transparent=transparent)
     apps = {
         service.name: AppAddress(host=layout.workload(service.name).app.rpartition(":")[0], port=8080, admin="-")
         for service in graph.services
@@ -89,3 +91,14 @@ def test_the_digest_knows_no_addresses_but_every_setting(tmp_path: Path) -> None
     assert digest() == digest(crowd=20)
     assert digest(TRIANGLE) == digest(TRIANGLE, crowd=7)
     assert len({digest(), digest(TRIANGLE), digest(defaults="mesh"), digest(access_log=True)}) == 4
+
+
+def test_a_redirected_sidecar_learns_its_callees_from_the_intentions() -> None:
+    configuration, layout = configured(TRIANGLE, site=PaperSite(Path("/nowhere"), "netns"), transparent=True)
+    by_name = {service["name"]: service for service in configuration["services"]}
+    front = by_name["front"]["connect"]["sidecar_service"]
+    assert front["proxy"]["mode"] == "transparent"
+    assert "upstreams" not in front["proxy"]
+    virtual = {"address": layout.workload("front").virtual, "port": 8080}
+    assert front["tagged_addresses"] == by_name["front"]["tagged_addresses"] == {"virtual": virtual}
+    assert "tagged_addresses" not in by_name["client"]

@@ -8,7 +8,7 @@ import pytest
 
 from graphs import ECHO
 from meshperf.errors import DeploymentError
-from meshperf.meshes.consul.bootstrap import bootstrap_argv, completed, sidecar_argv
+from meshperf.meshes.consul.bootstrap import PROXY_USER, bootstrap_argv, completed, redirection_argv, sidecar_argv
 from meshperf.meshes.consul.layout import Layout, Workload
 from paper_site import PaperSite
 
@@ -65,3 +65,12 @@ def test_command_lines_name_every_address(layout: Layout, client: Workload) -> N
     started = sidecar_argv(Path("/bin/envoy"), Path("/c.json"), concurrency=2)
     assert started[started.index("--concurrency") + 1] == "2"
     assert "--disable-hot-restart" in started
+
+
+def test_rules_of_redirection_leave_the_sidecar_and_the_counters_port_alone(layout: Layout, client: Workload) -> None:
+    line = redirection_argv(Path("/bin/consul"), layout, client)
+    options = dict(zip(line[3::2], line[4::2], strict=True))
+    assert options["-proxy-uid"] == str(PROXY_USER[0])
+    assert options["-proxy-inbound-port"] == "20000"
+    assert options["-exclude-inbound-port"] == "8081"
+    assert options["-exclude-outbound-cidr"] == f"{client.address}/32"

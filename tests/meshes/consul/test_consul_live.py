@@ -145,6 +145,20 @@ def test_in_namespaces_every_claim_holds_and_an_outside_caller_is_refused(tmp_pa
         assert deployed.observed_facts()["security.mtls"].value == "strict"
 
 
+@pytest.mark.needs_netns
+def test_redirected_connections_hold_every_claim_and_carry_the_functions(tmp_path: Path) -> None:
+    functions = Functions(authorization_rules=3, routes=4, split=(1, 1), retries=1, timeout_s=1.0)
+    with LocalSite.open("test", None, tmp_path / "state", environment="netns") as pods:
+        deployed = deploy(pods, TRIANGLE, interception="transparent", functions=functions, access_log=True)
+        assert deployed.target.address.startswith("198.18.")
+        found = deployed.observe("begin")
+        assert broken(found) == {}
+        assert "mtls: a caller outside the mesh is refused at leaf" in {claim.claim for claim in found}
+        facts = deployed.facts
+        assert facts["interception.kind"].value == "iptables redirect"
+        assert deployed.observed_facts()["security.mtls"].value == "strict"
+
+
 def test_as_it_ships_consul_speaks_an_older_tls(site: LocalSite) -> None:
     deployed = deploy(site, defaults="mesh")
     assert broken(deployed.observe("begin")) == {}
@@ -190,7 +204,7 @@ def test_a_sidecar_that_does_not_accept_its_configuration_is_named(
     def with_a_broken_script(*arguments: Any, **settings: Any) -> list[dict[str, Any]]:
         entries = configuration_entries(*arguments, **settings)
         for entry in entries:
-            if entry["kind"] == "service-defaults":
+            if entry["kind"] == "service-defaults" and entry["name"] == "app":
                 script = {"proxy_type": "connect-proxy", "listener": "inbound", "script": "this is no Lua ("}
                 entry["envoy_extensions"] = [{"name": "builtin/lua", "arguments": script}]
         return entries

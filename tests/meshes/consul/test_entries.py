@@ -109,3 +109,12 @@ def test_percentages_add_up_to_a_hundred_and_keep_their_proportions(weights: lis
 def test_access_logs_go_to_a_file_only_where_they_are_asked_for() -> None:
     assert entries(access_log=True)["proxy-defaults", "global"]["access_logs"]["path"] == "/logs/access.log"
     assert "access_logs" not in entries()["proxy-defaults", "global"]
+
+
+def test_equal_arms_have_no_limits_at_either_end_and_eject_nobody() -> None:
+    found = entries(TRIANGLE)
+    for name in ("client", "front", "middle", "leaf"):
+        entry = found["service-defaults", name]
+        assert entry["max_inbound_connections"] == 100_000
+        assert entry["upstream_config"]["defaults"]["passive_health_check"] == {"enforcing_consecutive_5xx": 0}
+    assert "upstream_config" not in entries(defaults="mesh")["service-defaults", "app"]

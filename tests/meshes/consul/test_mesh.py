@@ -38,7 +38,7 @@ def check(one: Arm, over: Graph = ECHO, environment: str = "local") -> None:
     ("settings", "says", "hint"),
     [
         ({"mtls": "off"}, "always speak mutual TLS", "mtls: strict"),
-        ({"interception": "transparent"}, "explicit upstream listeners", "explicit"),
+        ({"interception": "transparent"}, "network of its own", "netns"),
         ({"functions": Functions(rate_limit=10.0)}, "enterprise edition", "leave it out"),
         ({"functions": Functions(tracing=True)}, "collector", "leave it out"),
         ({"functions": Functions(routes=3), "mode": "tcp"}, "`routes` is about requests", "mode: http"),
@@ -63,12 +63,14 @@ def test_what_consul_cannot_be_is_refused_with_the_reason(settings: dict[str, An
 
 
 @pytest.mark.usefixtures("found")
-def test_what_consul_can_be_is_not_refused() -> None:
+def test_what_consul_can_be_is_not_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     functions = Functions(
         authorization_rules=10, routes=100, route_match="last", split=(1, 9), retries=2, timeout_s=1.0
     )
     check(arm(functions=functions, access_log=True, defaults="mesh", interception="explicit"), environment="netns")
     check(arm(mode="tcp"))
+    monkeypatch.setattr(mesh, "require_iptables", lambda: None)
+    check(arm(interception="transparent"), environment="netns")
     check(arm(limits={"server": Limits(cpu=1.0)}), environment="netns")
 
 

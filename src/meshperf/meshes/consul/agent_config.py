@@ -20,6 +20,7 @@ from meshperf.meshes.consul.layout import (
     HTTP_PORT,
     PUBLIC_PORT,
     SERVER_PORT,
+    UPSTREAM_PORT,
     Layout,
     Workload,
 )
@@ -30,9 +31,6 @@ __all__ = ["agent_configuration", "check_settings", "configuration_digest"]
 _OURS = ("bind_addr", "client_addr", "advertise_addr", "ports", "addresses", "services", "config_entries", "connect",
          "default_intention_policy", "data_dir", "node_name", "datacenter", "acl")  # fmt: skip
 """What the adapter itself rests on."""
-_UNLIMITED = 100_000
-_LIMITS = {"max_connections": _UNLIMITED, "max_pending_requests": _UNLIMITED, "max_concurrent_requests": _UNLIMITED}
-_NO_EJECTION = {"enforcing_consecutive_5xx": 0}
 
 
 def agent_configuration(layout: Layout, arm: Arm, apps: Mapping[str, AppAddress], *, log_folder: str) -> dict[str, Any]:
@@ -65,7 +63,7 @@ def agent_configuration(layout: Layout, arm: Arm, apps: Mapping[str, AppAddress]
         "connect": {"enabled": True},
         "default_intention_policy": "deny",
         "config_entries": {"bootstrap": configuration_entries(layout, arm, log_folder=log_folder)},
-        "services": [_service(workload, arm, apps.get(workload.name)) for workload in layout.workloads],
+        "services": [_service(workload, layout, arm, apps.get(workload.name)) for workload in layout.workloads],
     }
     check_settings(arm)
     for path, value in arm.control_plane.items():
@@ -99,19 +97,13 @@ def configuration_digest(configuration: Mapping[str, Any], layout: Layout, *, lo
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def _service(workload: Workload, arm: Arm, app: AppAddress | None) -> dict[str, Any]:
-    proxy: dict[str, Any] = {
-        "config": {"bind_address": workload.address},
-        "upstreams": [
-            {
-                "destination_name": callee,
-                "local_bind_address": workload.inner,
-                "local_bind_port": port,
-                "config": {"limits": _LIMITS, "passive_health_check": _NO_EJECTION} if arm.defaults == "equal" else {},
-            }
-            for callee, port in workload.upstreams.items()
-        ],
-    }
+def _service(workload: Workload, layout: Layout, arm: Arm, app: AppAddress | None) -> dict[str, Any]:
+    proxy: dict[str, Any] = {"config": {"bind_address": workload.address}}
+    if layout.transparent:
+        # Whom it may call follows from the intentions.
+        proxy |= {"mode": "transparent", "transparent_proxy": {"outbound_listener_port": UPSTREAM_PORT}}
+    else:
+        proxy["upstreams"] = [_upstream(callee, place) for callee, place in workload.upstreams.items()]
     if app is not None:
         proxy |= {"local_service_address": app.host, "local_service_port": app.port}
     sidecar: dict[str, Any] = {"address": workload.address, "port": PUBLIC_PORT, "proxy": proxy}
@@ -119,13 +111,20 @@ def _service(workload: Workload, arm: Arm, app: AppAddress | None) -> dict[str, 
         # As shipped, the agent dials every sidecar each ten seconds, and load waits for the first time it does.
         sidecar["checks"] = [{"name": "the service itself", "alias_service": workload.name}]
     port = app.port if app is not None else int(workload.app.rpartition(":")[2])
+    virtual = {"tagged_addresses": {"virtual": {"address": workload.virtual, "port": port}}} if workload.virtual else {}
     return {
         "name": workload.name,
         "id": workload.name,
         "address": workload.address,
         "port": port,
-        "connect": {"sidecar_service": sidecar},
+        "connect": {"sidecar_service": {**sidecar, **virtual}},
+        **virtual,
     }
+
+
+def _upstream(callee: str, place: str) -> dict[str, Any]:
+    address, _, port = place.rpartition(":")
+    return {"destination_name": callee, "local_bind_address": address, "local_bind_port": int(port)}
 
 
 def _set(configuration: dict[str, Any], path: str, value: str) -> None:

@@ -13,10 +13,21 @@ from pathlib import Path
 from typing import Any
 
 from meshperf.errors import DeploymentError
-from meshperf.meshes.consul.layout import ADMIN_PORT, GRPC_PORT, HTTP_PORT, Layout, Workload
+from meshperf.meshes.base import APP_PORT
+from meshperf.meshes.consul.layout import (
+    ADMIN_PORT,
+    GRPC_PORT,
+    HTTP_PORT,
+    PUBLIC_PORT,
+    UPSTREAM_PORT,
+    Layout,
+    Workload,
+)
 
-__all__ = ["bootstrap_argv", "completed", "sidecar_argv"]
+__all__ = ["PROXY_USER", "bootstrap_argv", "completed", "redirection_argv", "sidecar_argv"]
 
+PROXY_USER = (5995, 5995)
+"""Whose connections the rules of redirection leave alone. A number is enough: nobody has to be in the list of users."""
 _UNLIMITED = 100_000
 _CONNECTIONS = "type.googleapis.com/envoy.extensions.resource_monitors.downstream_connections.v3."
 _LAYER = {"name": "meshperf", "static_layer": {"envoy.reloadable_features.pqc_default_ecdh_curves": False}}
@@ -33,6 +44,20 @@ def bootstrap_argv(program: Path, layout: Layout, workload: Workload) -> list[st
         # One Envoy for every mesh: newer than those that Consul lists.
         "-ignore-envoy-compatibility",
         "-bootstrap",
+    ]  # fmt: skip
+
+
+def redirection_argv(program: Path, layout: Layout, workload: Workload) -> list[str]:
+    """Command that sets the rules of redirection of one pod; the port that answers about the service stays open."""
+    return [
+        str(program), "connect", "redirect-traffic",
+        "-http-addr", f"{layout.agent}:{HTTP_PORT}",
+        "-proxy-uid", str(PROXY_USER[0]),
+        "-proxy-inbound-port", str(PUBLIC_PORT),
+        "-proxy-outbound-port", str(UPSTREAM_PORT),
+        "-exclude-inbound-port", str(APP_PORT + 1),
+        # Who asks the service about itself from its own pod.
+        "-exclude-outbound-cidr", f"{workload.address}/32",
     ]  # fmt: skip
 
 

@@ -129,8 +129,11 @@ class Observer:
             yield claims.identity_seen(_named(claim, at), address, expected, when=when)
         first = self.edges[self.layout.callers[service.name][0], service.name]
         yield claims.forged_identity_ignored(first, when=when, how=at)
-        direct = {"straight to the sidecar": (service.public, self.callers.listed[service.name]),
-                  "straight to the application": (self.addresses[service.name], None)}  # fmt: skip
+        direct: dict[str, tuple[str, ssl.SSLContext | None]] = {
+            "straight to the sidecar": (service.public, self.callers.listed[service.name])
+        }
+        if not self.layout.transparent:  # there nobody gets straight to the application
+            direct["straight to the application"] = (self.addresses[service.name], None)
         for how, (address, tls) in direct.items():
             yield claims.forged_identity_ignored(address, when=when, tls=tls, how=_named(how, at))
 

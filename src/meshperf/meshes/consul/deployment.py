@@ -8,6 +8,7 @@ deployed, and its own words are in the error.
 from __future__ import annotations
 
 import json
+import os
 import ssl
 import time
 from collections.abc import Mapping, Sequence
@@ -21,10 +22,16 @@ from meshperf.environments.site import Process, ProcessSpec, Site, folder_name
 from meshperf.errors import DeploymentError
 from meshperf.load.plan import Target
 from meshperf.meshes import envoy_admin
-from meshperf.meshes.base import AppAddress, AppNeeds, ArmDeployment, pod
+from meshperf.meshes.base import APP_PORT, AppAddress, AppNeeds, ArmDeployment, pod
 from meshperf.meshes.binaries import Binary
 from meshperf.meshes.consul.agent_config import agent_configuration, configuration_digest
-from meshperf.meshes.consul.bootstrap import bootstrap_argv, completed, sidecar_argv
+from meshperf.meshes.consul.bootstrap import (
+    PROXY_USER,
+    bootstrap_argv,
+    completed,
+    redirection_argv,
+    sidecar_argv,
+)
 from meshperf.meshes.consul.claims import Callers, Observer, is_hop, is_own_app
 from meshperf.meshes.consul.facts import Seen, configured_facts
 from meshperf.meshes.consul.layout import (
@@ -68,6 +75,8 @@ class Prepared:
     envoy: Binary
     layout: Layout
     folder: Path
+    sidecars: Path
+    """Folder that the sidecars can read and write, whoever they run as."""
 
     def needs(self, service: str) -> AppNeeds:
         """A service believes its own sidecar; in TCP mode no sidecar writes headers."""
@@ -75,9 +84,8 @@ class Prepared:
         return AppNeeds(host=pod(self.resident, service), trusted_peer=trusted)
 
     def upstream(self, caller: str, callee: str) -> str:
-        """The caller's upstream listener for the callee."""
-        workload = self.layout.workload(caller)
-        return f"{workload.inner}:{workload.upstreams[callee]}"
+        """The caller's upstream listener for the callee, or the callee's virtual address."""
+        return self.layout.workload(caller).upstreams[callee]
 
     def deploy(self, apps: Mapping[str, AppAddress]) -> ArmDeployment:
         """Start agent and sidecars, and wait until a request passes over every edge.
@@ -85,8 +93,8 @@ class Prepared:
         Raises:
             DeploymentError: a process did not become ready, or a sidecar did not accept its configuration.
         """
-        configuration = agent_configuration(self.layout, self.arm, apps, log_folder=str(self.folder))
-        digest = configuration_digest(configuration, self.layout, log_folder=str(self.folder))
+        configuration = agent_configuration(self.layout, self.arm, apps, log_folder=str(self.sidecars))
+        digest = configuration_digest(configuration, self.layout, log_folder=str(self.sidecars))
         since = time.monotonic()
         agent = self._start_agent(json.dumps(configuration, indent=1))
         sidecars = {workload.name: self._start_sidecar(workload) for workload in self._from_the_entry_back()}
@@ -168,15 +176,21 @@ class Prepared:
         printed = self.site.run(
             bootstrap_argv(self.consul.path, self.layout, workload), host=pod(self.resident, CONTROL)
         )
-        path = self.folder / f"{workload.name}.json"
+        user = PROXY_USER if self.layout.transparent else None
+        path = self.sidecars / f"{workload.name}.json"
         path.write_text(json.dumps(completed(printed, workload, equal=self.arm.defaults == "equal")))
-        upstreams = (f"{workload.inner}:{port}" for port in workload.upstreams.values())
-        listens = (f"{workload.inner}:{ADMIN_PORT}", f"{workload.address}:{PUBLIC_PORT}", *upstreams)
+        listens = [f"{workload.inner}:{ADMIN_PORT}", f"{workload.address}:{PUBLIC_PORT}"]
+        if user is None:
+            listens += workload.upstreams.values()
+        else:
+            os.chown(path, *user)
+            self._redirect(workload)
         return self.site.start(
             ProcessSpec(
                 name=f"{self.resident}-{workload.name}-sidecar",
                 role="sidecar",
                 host=workload.host,
+                user=user,
                 argv=sidecar_argv(self.envoy.path, path, concurrency=self.arm.proxy_concurrency),
                 ready=http_ready(workload.admin, "/ready"),
                 listens=listens,
@@ -185,11 +199,23 @@ class Prepared:
             )
         )
 
+    def _redirect(self, workload: Workload) -> None:
+        try:
+            self.site.run(redirection_argv(self.consul.path, self.layout, workload), host=workload.host)
+        except DeploymentError as failed:
+            raise DeploymentError(
+                failed.code,
+                f"the rules of redirection of {workload.host} could not be set: {failed.message}",
+                log=failed.log,
+                hint="`consul connect redirect-traffic` needs iptables, and a kernel with nat and owner matching",
+            ) from failed
+
     def _dialled_edges(self) -> Mapping[tuple[str, str], str]:
-        return {
-            (caller.name, callee.name): self.site.reach(caller.host, caller.upstreams[callee.name], at=caller.inner)
-            for caller, callee in self.layout.edges
-        }
+        found = {}
+        for caller, callee in self.layout.edges:
+            address, _, port = caller.upstreams[callee.name].rpartition(":")
+            found[caller.name, callee.name] = self.site.reach(caller.host, int(port), at=address)
+        return found
 
     def _wait_for_a_request(
         self, address: str, caller: Workload, callee: Workload, sidecars: Mapping[str, Process]
@@ -247,15 +273,14 @@ class Prepared:
         outside = self.layout.outside
         if outside is None:
             return {}
-        return {
-            service.name: self.site.reach(outside, PUBLIC_PORT, at=service.address) for service in self.layout.services
-        }
+        port = APP_PORT if self.layout.transparent else PUBLIC_PORT
+        return {service.name: self.site.reach(outside, port, at=service.address) for service in self.layout.services}
 
 
 def prepared(site: Site, arm: Arm, resident: str, graph: Graph, *, consul: Binary, envoy: Binary) -> Prepared:
     """Give out the addresses and make the folder of one resident."""
-    folder = site.work_dir / "consul" / folder_name(resident)
-    folder.mkdir(mode=0o700, parents=True)
+    transparent = arm.interception == "transparent"
+    name = f"consul/{folder_name(resident)}"
     return Prepared(
         site=site,
         arm=arm,
@@ -263,6 +288,7 @@ def prepared(site: Site, arm: Arm, resident: str, graph: Graph, *, consul: Binar
         graph=graph,
         consul=consul,
         envoy=envoy,
-        layout=Layout.of(site, resident, graph),
-        folder=folder,
+        layout=Layout.of(site, resident, graph, transparent=transparent),
+        folder=site.folder(name),
+        sidecars=site.folder(f"{name}+sidecars", PROXY_USER if transparent else None),
     )

@@ -24,6 +24,8 @@ REQUEST_TIMEOUT_S = 15.0
 TLS_1_3 = {"tls_min_version": "TLSv1_3", "tls_max_version": "TLSv1_3"}
 _PROTOCOLS = {"http1": "http", "http2": "http2", "grpc": "grpc"}
 _UNLIMITED = 100_000
+_LIMITS = {"max_connections": _UNLIMITED, "max_pending_requests": _UNLIMITED, "max_concurrent_requests": _UNLIMITED}
+_NO_EJECTION = {"enforcing_consecutive_5xx": 0}
 _SHARES = 10_000
 """Hundredths of a percent: Consul's own grain of a split."""
 
@@ -37,7 +39,7 @@ def configuration_entries(layout: Layout, arm: Arm, *, log_folder: str) -> list[
     entries: list[dict[str, Any]] = [_proxy_defaults(arm, log_folder)]
     if arm.defaults == "equal":
         entries.append({"kind": "mesh", "tls": {"incoming": TLS_1_3, "outgoing": TLS_1_3}})
-    entries += [_service_defaults(service, arm) for service in layout.services]
+    entries += [_service_defaults(workload, arm) for workload in layout.workloads]
     for service in layout.services:
         entries += _routing(service.name, arm.functions)
         entries.append(_intentions(service.name, layout.callers[service.name], arm.functions))
@@ -61,11 +63,12 @@ def _proxy_defaults(arm: Arm, log_folder: str) -> dict[str, Any]:
     return entry
 
 
-def _service_defaults(service: Workload, arm: Arm) -> dict[str, Any]:
-    protocol = "tcp" if arm.mode == "tcp" else _PROTOCOLS[service.protocol or "http1"]
-    entry: dict[str, Any] = {"kind": "service-defaults", "name": service.name, "protocol": protocol}
+def _service_defaults(workload: Workload, arm: Arm) -> dict[str, Any]:
+    protocol = "tcp" if arm.mode == "tcp" else _PROTOCOLS[workload.protocol or "http1"]
+    entry: dict[str, Any] = {"kind": "service-defaults", "name": workload.name, "protocol": protocol}
     if arm.defaults == "equal":
         entry["max_inbound_connections"] = _UNLIMITED
+        entry["upstream_config"] = {"defaults": {"limits": _LIMITS, "passive_health_check": _NO_EJECTION}}
     return entry
 
 

@@ -43,7 +43,7 @@ def configured_facts(arm: Arm, layout: Layout, *, consul: Binary, envoy: Binary,
         ),
         **declared_facts(
             arm,
-            interception="explicit port",
+            interception="iptables redirect" if layout.transparent else "explicit port",
             key_type=KEY_TYPE,
             telemetry="counters, scraped every second" if arm.functions.metrics else "counters",
             request_timeout_s=timeout_s if arm.mode == "http" else None,

@@ -11,6 +11,7 @@ from meshperf.meshes.binaries import Binary, find_binary
 from meshperf.meshes.consul.agent_config import check_settings
 from meshperf.meshes.consul.entries import MOST_RULES
 from meshperf.meshes.consul.layout import CONTROL, OUTSIDER
+from meshperf.meshes.envoy.redirection import require_iptables
 from meshperf.meshes.programs import CONSUL, find_envoy
 from meshperf.spec.experiment import Arm
 from meshperf.spec.graph import Graph
@@ -50,6 +51,8 @@ class ConsulMesh:
         for trouble, hint in _troubles(arm, graph, environment):
             raise UsageError("MP1008", f"arm `{arm.name}`: {trouble}", hint=hint)
         check_settings(arm)
+        if arm.interception == "transparent":
+            require_iptables()
         find_consul(arm)
         find_envoy(arm.envoy_path)
 
@@ -84,14 +87,8 @@ def _troubles(arm: Arm, graph: Graph, environment: str) -> list[tuple[str, str]]
         found.append((f"Consul is not run in the environment `{environment}`", "write `environment: local` or `netns`"))
     if arm.mtls != "strict":
         found.append(("Consul's sidecars always speak mutual TLS", "write `mtls: strict`"))
-    if arm.interception == "transparent":
-        found.append(
-            (
-                "Consul is measured with explicit upstream listeners; its redirection needs Consul's own DNS and a user"
-                " of its own in every pod",
-                "leave `interception` out, or write `interception: explicit`",
-            )
-        )
+    if arm.interception == "transparent" and environment != "netns":
+        found.append(("connections can be redirected in a network of its own only", "write `environment: netns`"))
     if arm.clusters != 1:
         why = "two clusters of Consul are two datacenters with mesh gateways between them, which are not run here"
         found.append((why, "leave `clusters` out; `link_delay` alone lengthens the way to the services"))
