@@ -40,6 +40,7 @@ NAMES = {
     "resolution": "benchmarks.resolution",
     "kill": "benchmarks.kill_anywhere",
     "generators": "benchmarks.generators_truth",
+    "simulations": "benchmarks.simulations",
 }
 USUAL = ("speed", "stall", "delay", "dispersion", "memory", "acceptance")
 """Acceptance last: it judges what the others found and measures only the rest."""

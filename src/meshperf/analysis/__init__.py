@@ -13,7 +13,12 @@ from meshperf.analysis.intervals import (
     ratio_estimate,
 )
 from meshperf.analysis.noise_floor import noise_floors
+from meshperf.analysis.non_inferiority import NonInferiority, non_inferiority
 from meshperf.analysis.objectives import objective_readings, try_objectives
+from meshperf.analysis.pair_judgement import JudgedMetric, Terms, judge_paired, judge_series, judge_unpaired
+from meshperf.analysis.planning import Pilot, ResolutionPlan, pilot_of, rounds_for
+from meshperf.analysis.power import detectable_difference
+from meshperf.analysis.readings import Reading, imported_reading, reading
 from meshperf.analysis.records import (
     ArmSummary,
     Comparability,
@@ -24,10 +29,13 @@ from meshperf.analysis.records import (
     NoiseFloor,
     ObjectiveOutcome,
     RoundFigure,
+    SecondVerdict,
     Verdict,
     Violation,
 )
 from meshperf.analysis.rules import packaged_rules
+from meshperf.analysis.stopping import StoppingPlan, may_stop, plan_stopping
+from meshperf.analysis.unpaired import UnpairedSeries, unpaired_series
 from meshperf.analysis.verdicts import FEWEST_ROUNDS
 from meshperf.analysis.within_round import within_round
 
@@ -43,30 +51,51 @@ __all__ = [
     "Comparison",
     "ComponentCost",
     "Estimate",
+    "JudgedMetric",
     "MetricComparison",
     "NoiseFloor",
+    "NonInferiority",
     "ObjectiveOutcome",
+    "Pilot",
+    "Reading",
+    "ResolutionPlan",
     "RoundFigure",
+    "SecondVerdict",
+    "StoppingPlan",
+    "Terms",
+    "UnpairedSeries",
     "Verdict",
     "Violation",
     "compare",
     "compare_facts",
     "comparison_from_document",
     "comparison_to_document",
+    "detectable_difference",
     "figure",
     "geometric_mean",
     "grade_of",
     "hodges_lehmann",
     "holm",
+    "imported_reading",
+    "judge_paired",
+    "judge_series",
+    "judge_unpaired",
+    "may_stop",
     "mean_amount",
     "noise_floors",
+    "non_inferiority",
     "objective_readings",
     "packaged_rules",
+    "pilot_of",
+    "plan_stopping",
     "ratio_estimate",
+    "reading",
+    "rounds_for",
     "rounds_for_margin",
     "rounds_to_decide",
     "slices_add_up",
     "tost_p",
     "try_objectives",
+    "unpaired_series",
     "within_round",
 ]

@@ -23,6 +23,7 @@ from meshperf.analysis.pairing import Pairing, excluded_runs, in_order, pair_rou
 from meshperf.analysis.records import Comparability, Comparison, MetricComparison
 from meshperf.analysis.series import PairedRounds
 from meshperf.analysis.side_notes import client_in_generator, sliced_against_continuous
+from meshperf.analysis.steadiness import steadiness_warnings
 from meshperf.analysis.summary import summarise
 from meshperf.errors import ComparisonError
 from meshperf.spec.records import RunResult, Warning
@@ -146,6 +147,7 @@ def _compare_point(
         for metric in judge_paired(paired, terms, with_guarded=_with_guarded(runs, judged, paired.pairing)):
             metrics.append(metric.comparison)
             warnings += metric_warnings(metric.comparison, metric.judgement)
+        warnings += steadiness_warnings(pairs, paired.blocks)
     if len(arms) == 1:
         against_baseline.append(_alone(runs, baseline, subject))
     whole = together(against_baseline, subject)

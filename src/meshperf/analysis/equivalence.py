@@ -21,6 +21,7 @@ import numpy.typing as npt
 from scipy import special
 
 from meshperf.analysis.intervals import COMPANION_ROUNDS, t_bounds, t_quantile
+from meshperf.analysis.power import beyond
 
 __all__ = [
     "MOST_ROUNDS",
@@ -125,7 +126,7 @@ def _difference_power(n: int, sd: float, mean: float, alpha: float) -> float:
         return 0.0
     if sd == 0.0:
         return 1.0
-    return float(1.0 - special.nctdtr(n - 1, abs(mean) / sd * math.sqrt(n), t_quantile(n - 1, 1 - alpha / 2)))
+    return beyond(n - 1, abs(mean) / sd * math.sqrt(n), t_quantile(n - 1, 1 - alpha / 2))
 
 
 def _equivalence_power(n: int, sd: float, limit: float, mean: float, alpha: float = 0.05) -> float:
@@ -133,9 +134,9 @@ def _equivalence_power(n: int, sd: float, limit: float, mean: float, alpha: floa
     if sd == 0.0:
         return 1.0 if abs(mean) < limit else 0.0
     scale, critical = math.sqrt(n) / sd, t_quantile(n - 1, 1 - alpha)
-    upper = 1.0 - special.nctdtr(n - 1, (limit - mean) * scale, critical)
-    lower = 1.0 - special.nctdtr(n - 1, (limit + mean) * scale, critical)
-    return float(max(0.0, upper + lower - 1.0))
+    upper = beyond(n - 1, (limit - mean) * scale, critical)
+    lower = beyond(n - 1, (limit + mean) * scale, critical)
+    return max(0.0, upper + lower - 1.0)
 
 
 def _smallest(enough: Callable[[int], bool], first: int) -> int | None:

@@ -14,14 +14,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from meshperf.analysis.equivalence import holm
-from meshperf.analysis.figures import METRICS, PRIMARY_FAMILY
+from meshperf.analysis.figures import METRICS, PRIMARY_FAMILY, TAIL_REQUESTS
 from meshperf.analysis.intervals import ratio_estimate
 from meshperf.analysis.noise_floor import floor_for
 from meshperf.analysis.pairing import one_after_the_other
 from meshperf.analysis.power import detectable_difference
 from meshperf.analysis.readings import reading
 from meshperf.analysis.records import Estimate, MetricComparison, NoiseFloor, SecondVerdict
-from meshperf.analysis.series import PairedRounds, Series, series_of
+from meshperf.analysis.series import PairedRounds, Series, merged_tail, series_of
 from meshperf.analysis.unpaired import UnpairedSeries, unpaired_series
 from meshperf.analysis.verdicts import FEWEST_ROUNDS, Judgement, judge
 from meshperf.spec.records import RunResult
@@ -80,7 +80,10 @@ def judge_unpaired(
     """Every metric of two sets of runs that share no rounds. Runs that may not be compared are left out before."""
     series = {
         metric: unpaired_series(
-            metric, [reading(run, metric) for run in baseline], [reading(run, metric) for run in candidate]
+            metric,
+            [reading(run, metric) for run in baseline],
+            [reading(run, metric) for run in candidate],
+            pooled=_merged(baseline, candidate) if metric == "p99" else None,
         )
         for metric in terms.metrics
     }
@@ -106,6 +109,13 @@ def judge_series(
             other = _judged(whole, metric, terms, second, sequential)
             comparison = _with_second(comparison, whole, other, terms.alpha)
         yield JudgedMetric(comparison=comparison, judgement=judgement)
+
+
+def _merged(baseline: Sequence[RunResult], candidate: Sequence[RunResult]) -> tuple[float, float] | None:
+    """The p99 of all runs merged, where one of them holds too few requests for its own; None otherwise."""
+    if not (baseline and candidate) or all(run.response.total >= TAIL_REQUESTS for run in (*baseline, *candidate)):
+        return None
+    return merged_tail(baseline, candidate)
 
 
 def _adjusted(series: Mapping[str, Series] | Mapping[str, UnpairedSeries], terms: Terms) -> dict[str, float]:

@@ -10,12 +10,15 @@ What it assumes: the scatter is as estimated. With few rounds that estimate is r
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 
 from scipy import special
 
-__all__ = ["detectable_difference", "power_of"]
+__all__ = ["beyond", "detectable_difference", "power_of"]
 
 _BISECTIONS = 60
+_NEGLIGIBLE = 5.0
+"""Standard errors from 0 at which a difference is no longer found on the wrong side."""
 
 
 def detectable_difference(
@@ -32,24 +35,38 @@ def detectable_difference(
     """
     if rounds < 2 or not math.isfinite(sd):
         return None
-    if sd == 0.0:
-        return 0.0
-    low, high = 0.0, 1.0
-    while power_of(high, sd, rounds, paired=paired, alpha=alpha) < power:
+    df = float(rounds - 1 if paired else 2 * (rounds - 1))
+    return math.expm1(_shift(df, alpha, power) * sd * math.sqrt((1 if paired else 2) / rounds))
+
+
+@lru_cache(maxsize=1024)
+def _shift(df: float, alpha: float, power: float) -> float:
+    """How many standard errors a difference must have."""
+    low, high = 0.0, 4.0
+    while _two_sided(df, high, alpha) < power:
         low, high = high, 2 * high
     for _ in range(_BISECTIONS):
         middle = (low + high) / 2
-        enough = power_of(middle, sd, rounds, paired=paired, alpha=alpha) >= power
+        enough = _two_sided(df, middle, alpha) >= power
         low, high = (low, middle) if enough else (middle, high)
-    return math.expm1(high)
+    return high
 
 
 def power_of(log_ratio: float, sd: float, rounds: int, *, paired: bool = True, alpha: float = 0.05) -> float:
     """How often a two-sided t test at `alpha` finds a true log ratio; arguments as `detectable_difference`."""
-    df = rounds - 1 if paired else 2 * (rounds - 1)
+    if sd == 0.0:
+        return 1.0 if log_ratio else alpha
     error = sd * math.sqrt((1 if paired else 2) / rounds)
+    return _two_sided(float(rounds - 1 if paired else 2 * (rounds - 1)), abs(log_ratio) / error, alpha)
+
+
+def _two_sided(df: float, shift: float, alpha: float) -> float:
     critical = float(special.stdtrit(df, 1 - alpha / 2))
-    shift = abs(log_ratio) / error
-    if shift > 37:  # beyond it the noncentral distribution is not computed; the test never fails there
-        return 1.0
-    return float(1.0 - special.nctdtr(df, shift, critical) + special.nctdtr(df, shift, -critical))
+    wrong_side = 1.0 - beyond(df, shift, -critical) if shift < _NEGLIGIBLE else 0.0
+    return beyond(df, shift, critical) + wrong_side
+
+
+def beyond(df: float, shift: float, critical: float) -> float:
+    """How often a noncentral t exceeds `critical`. For a large shift, where it cannot be computed, 1."""
+    below = float(special.nctdtr(df, shift, critical))
+    return 1.0 if math.isnan(below) else 1.0 - below

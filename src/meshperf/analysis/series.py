@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import math
 import statistics
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -25,9 +26,10 @@ from meshperf.analysis.readings import Reading, log_reach, reading
 from meshperf.analysis.records import Estimate, RoundFigure
 from meshperf.analysis.within import WithinRound, centred_quantile, super_block_ratio
 from meshperf.histograms import merge
+from meshperf.spec.records import RunResult
 from meshperf.units import Unit
 
-__all__ = ["PairedRounds", "Series", "series_of"]
+__all__ = ["PairedRounds", "Series", "merged_tail", "series_of", "unbounded"]
 
 CENTRED = ("p50", "p90")
 _WIDENED = ", widened by the buckets the figures were read from"
@@ -76,7 +78,7 @@ class Series:
     @property
     def spread(self) -> float:
         """Standard deviation of the rounds' log ratios; NaN for fewer than two."""
-        return statistics.stdev(self.log_ratios) if self.count > 1 else math.nan
+        return self.contrast().error * math.sqrt(self.count) if self.count > 1 else math.nan
 
     def contrast(self) -> Contrast:
         """Mean log ratio."""
@@ -106,7 +108,7 @@ class Series:
     def ratio(self, confidence: float = 0.95) -> Estimate:
         """The published ratio; for a pooled metric the value alone."""
         if self.pooled is not None:
-            return _unbounded(self.pooled[1] / self.pooled[0], len(self.log_ratios), Unit.RATIO, confidence)
+            return unbounded(self.pooled[1] / self.pooled[0], len(self.log_ratios), Unit.RATIO, confidence)
         found = ratio_estimate(self.log_ratios, confidence)
         if self.reach == (0.0, 0.0):
             return found
@@ -116,7 +118,7 @@ class Series:
     def amount(self, confidence: float = 0.95) -> Estimate:
         """Candidate minus baseline."""
         if self.pooled is not None:
-            return _unbounded(self.pooled[1] - self.pooled[0], len(self.log_ratios), self.unit, confidence)
+            return unbounded(self.pooled[1] - self.pooled[0], len(self.log_ratios), self.unit, confidence)
         found = mean_amount(self.added, self.unit, confidence)
         if self.amount_reach == (0.0, 0.0):
             return found
@@ -204,8 +206,12 @@ def _within(blocks: BlockPair | None, metric: str) -> WithinRound | None:
 def _pooled_tail(pairs: tuple[Pair, ...]) -> tuple[float, float] | None:
     if not pairs or all(min(p.baseline.response.total, p.candidate.response.total) >= TAIL_REQUESTS for p in pairs):
         return None
-    a = float(merge(pair.baseline.response for pair in pairs).quantile(QUANTILES["p99"]))
-    b = float(merge(pair.candidate.response for pair in pairs).quantile(QUANTILES["p99"]))
+    return merged_tail([pair.baseline for pair in pairs], [pair.candidate for pair in pairs])
+
+
+def merged_tail(baseline: Sequence[RunResult], candidate: Sequence[RunResult]) -> tuple[float, float]:
+    """p99 [s] of all runs of either side merged."""
+    a, b = (float(merge(run.response for run in runs).quantile(QUANTILES["p99"])) for runs in (baseline, candidate))
     return (a, b)
 
 
@@ -213,7 +219,8 @@ def _excluded(number: int, reason: str, a: float = math.nan, b: float = math.nan
     return RoundFigure(round=number, baseline=a, candidate=b, ratio=math.nan, excluded=reason)
 
 
-def _unbounded(value: float, rounds: int, unit: Unit, confidence: float) -> Estimate:
+def unbounded(value: float, rounds: int, unit: Unit, confidence: float) -> Estimate:
+    """A figure of all runs merged: one sample, so no interval."""
     return Estimate(
         value=value,
         low=math.nan,

@@ -25,6 +25,7 @@ from meshperf.analysis.figures import UNITS
 from meshperf.analysis.rank_sum import rank_sum_bounds
 from meshperf.analysis.readings import Reading, log_reach
 from meshperf.analysis.records import Estimate, RoundFigure
+from meshperf.analysis.series import unbounded
 from meshperf.units import Unit
 
 __all__ = ["UnpairedSeries", "unpaired_series"]
@@ -38,7 +39,7 @@ class UnpairedSeries:
     baseline: tuple[Reading, ...]
     candidate: tuple[Reading, ...]
     pooled: tuple[float, float] | None = None
-    """Never set: what cannot be judged run by run does not become a series."""
+    """Baseline and candidate quantile of all runs merged, where runs hold too few requests to be judged one by one."""
     centred: bool = False
     rounds: tuple[RoundFigure, ...] = ()
     within: Estimate | None = None
@@ -94,7 +95,9 @@ class UnpairedSeries:
         return self.amount_contrast()
 
     def ratio(self, confidence: float = 0.95) -> Estimate:
-        """The published ratio of geometric means."""
+        """The published ratio of geometric means; for a pooled metric the value alone."""
+        if self.pooled is not None:
+            return unbounded(self.pooled[1] / self.pooled[0], self.count, Unit.RATIO, confidence)
         contrast = self.contrast()
         low, high = contrast.bounds(confidence)
         return Estimate(
@@ -109,6 +112,8 @@ class UnpairedSeries:
 
     def amount(self, confidence: float = 0.95) -> Estimate:
         """Candidate minus baseline."""
+        if self.pooled is not None:
+            return unbounded(self.pooled[1] - self.pooled[0], self.count, self.unit, confidence)
         contrast = self.amount_contrast()
         low, high = contrast.bounds(confidence)
         return Estimate(
@@ -127,12 +132,19 @@ class UnpairedSeries:
         return down, _mean(one[1] for one in b) + _mean(one[0] for one in a)
 
 
-def unpaired_series(metric: str, baseline: Sequence[Reading], candidate: Sequence[Reading]) -> UnpairedSeries:
-    """The readings that are known of two sets."""
+def unpaired_series(
+    metric: str,
+    baseline: Sequence[Reading],
+    candidate: Sequence[Reading],
+    *,
+    pooled: tuple[float, float] | None = None,
+) -> UnpairedSeries:
+    """The readings that are known of two sets. `pooled`: see the field."""
     return UnpairedSeries(
         metric=metric,
         baseline=tuple(one for one in baseline if one.known),
         candidate=tuple(one for one in candidate if one.known),
+        pooled=pooled,
     )
 
 

@@ -187,6 +187,7 @@ class WarningKind(StrEnum):
     OMISSION = "coordinated-omission"
     COARSE_TIMES = "coarse-times"
     DOWNGRADED = "protocol-downgraded"
+    NOT_STEADY = "not-steady"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

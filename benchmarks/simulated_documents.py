@@ -1,0 +1,111 @@
+"""Simulated experiments as result documents, as cheap as they can be: what is random is a run's figure.
+
+Every run is a whole `RunResult` whose requests all took the same time, so its p50, p90, p99 and mean are that time; its
+CPU clock and memory are set as well. Requests inside a run, slices and facts are simulated at full length elsewhere
+(`simulate_verdicts`, tests/analysis/simulated.py); here ten thousands of experiments are wanted. Nothing in this file
+computes an interval or a verdict.
+
+Noise is on the log scale. `heavy`: with probability 0.1 a run is a bad one, 25 % slower on average.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+
+import numpy as np
+import numpy.typing as npt
+
+from meshperf.analysis.pairing import in_order, pair_rounds
+from meshperf.analysis.series import PairedRounds
+from meshperf.histograms import Histogram, bucket_index
+from meshperf.spec.records import ComponentUsage, Counts, DesignLabels, RunResult
+
+__all__ = ["Noise", "documents", "noise_of", "paired", "side"]
+
+BEGIN = datetime(2025, 1, 1, tzinfo=UTC)
+REQUESTS = 10_000
+"""As many as a p99 needs to be judged."""
+MEDIAN_S = 1e-3
+CPU_S = 50e-6
+MEMORY_BYTES = 20_000_000
+
+Logs = npt.NDArray[np.float64]
+_COUNTS = Counts(offered=REQUESTS, sent=REQUESTS, ok=REQUESTS)
+_TEMPLATE = RunResult(
+    run_id="",
+    experiment_id="simulated",
+    experiment="simulated",
+    arm="",
+    start_time=BEGIN,
+    end_time=BEGIN,
+    measured_s=20.0,
+    offered_rps=500.0,
+    counts=_COUNTS,
+    response=Histogram.from_values([MEDIAN_S]),
+    design=DesignLabels(design="continuous"),
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Noise:
+    """How a run's log figure scatters."""
+
+    sd: float
+    heavy: bool = False
+
+    def draw(self, rng: np.random.Generator, size: int) -> Logs:
+        logs = rng.normal(size=size) * self.sd
+        if self.heavy:
+            logs += rng.exponential(0.25, size=size) * (rng.random(size) < 0.1)
+        return logs
+
+
+def noise_of(kind: str, sd: float) -> Noise:
+    """`normal` or `heavy`."""
+    return Noise(sd=sd, heavy=kind == "heavy")
+
+
+def side(arm: str, logs: Logs, *, first_slot: int = 0, slots: int = 1, cpu: Logs | None = None) -> list[RunResult]:
+    """One run a round.
+
+    Args:
+        logs: log of each run's response time, less that of the base.
+        first_slot, slots: places of ten seconds in time: round r is in place r * slots + first_slot.
+        cpu: the same for CPU per request; None: it does not scatter.
+    """
+    runs = []
+    for number, log in enumerate(logs):
+        begin = BEGIN + timedelta(seconds=10 * (number * slots + first_slot))
+        index = bucket_index([round(MEDIAN_S * float(np.exp(log)) * 1e9)])
+        cpu_s = CPU_S * REQUESTS * (1.0 if cpu is None else float(np.exp(cpu[number])))
+        runs.append(
+            replace(
+                _TEMPLATE,
+                run_id=f"{arm}-{number}",
+                arm=arm,
+                round=number + 1,
+                start_time=begin,
+                end_time=begin + timedelta(seconds=9),
+                response=Histogram(index, np.array([REQUESTS], dtype=np.int64)),
+                resources=(
+                    ComponentUsage(
+                        component="app", role="app", cpu_s=cpu_s, requests=REQUESTS, private_bytes=MEMORY_BYTES
+                    ),
+                ),
+            )
+        )
+    return runs
+
+
+def documents(baseline: Logs, candidate: Logs, *, sequential: bool = False) -> tuple[list[RunResult], list[RunResult]]:
+    """Both arms: side by side in time, or all of the baseline before all of the candidate."""
+    if sequential:
+        return side("baseline", baseline), side("envoy", candidate, first_slot=len(baseline))
+    return side("baseline", baseline, slots=2), side("envoy", candidate, first_slot=1, slots=2)
+
+
+def paired(baseline: list[RunResult], candidate: list[RunResult]) -> PairedRounds:
+    """As the product pairs them: in order, each once, by round."""
+    runs = in_order([*baseline, *candidate])
+    return PairedRounds(pairing=pair_rounds(runs, baseline=("baseline", 0), candidate=("envoy", 0)))
