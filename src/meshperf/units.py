@@ -27,6 +27,8 @@ class Unit(StrEnum):
     CPU_SECONDS_PER_REQUEST = "s/request"
     PER_SECOND = "1/s"
     RATIO = "1"
+    MONEY = "money"
+    """Of the currency that stands beside the figure."""
 
 
 _DURATION_PART = re.compile(r"(\d+(?:\.\d+)?|\.\d+)(ns|us|µs|ms|s|m|h)")

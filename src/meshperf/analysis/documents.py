@@ -19,7 +19,7 @@ from typing import Any, Union, cast, get_args, get_origin, get_type_hints
 from meshperf.analysis.records import Comparison
 from meshperf.errors import DocumentError, Location
 
-__all__ = ["COMPARISON_VERSION", "comparison_from_document", "comparison_to_document"]
+__all__ = ["COMPARISON_VERSION", "comparison_from_document", "comparison_to_document", "plain"]
 
 COMPARISON_VERSION = 1
 _KIND = "meshperf-comparison"
@@ -46,6 +46,11 @@ def comparison_from_document(document: Mapping[str, Any]) -> Comparison:
         )
     body = {key: value for key, value in document.items() if key not in ("kind", "version")}
     return cast(Comparison, _record(Comparison, body, ""))
+
+
+def plain(record: object) -> Any:
+    """Any record of this package as JSON types: keys are field names, an unknown number is null."""
+    return _plain(record)
 
 
 def _plain(value: Any) -> Any:

@@ -32,6 +32,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "list": ("list_results", "Stored experiments."),
     "show": ("show", "One stored experiment or bundle, in the terminal."),
     "report": ("report", "Write the report of a stored experiment or bundle."),
+    "cost": ("cost", "Money per million requests, and what an arm adds to a fleet."),
     "export": ("export", "Write results in other tools' formats."),
     "schema": ("schema", "JSON Schema of the documents."),
 }
