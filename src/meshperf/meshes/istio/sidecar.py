@@ -24,7 +24,7 @@ from meshperf.meshes.istio.layout import ADMIN_PORT, LOOPBACK, STATUS_PORT, Layo
 from meshperf.spec.experiment import Arm
 from meshperf.spec.graph import CLIENT
 
-__all__ = ["Sidecar", "child_of", "start_sidecar"]
+__all__ = ["Sidecar", "child_of", "readiness", "start_sidecar"]
 
 _READY_S = 20.0
 _PLACES = ("etc/istio/proxy", "var/run/secrets/workload-spiffe-uds", "var/lib/istio/data")
@@ -91,7 +91,7 @@ def start_sidecar(
             # Agent and Envoy name most of their files relative to where they run.
             argv=["env", f"--chdir={folder}", *settings.agent_argv(installation.agent.path, arm, workload)],
             env=environment,
-            ready=_ready(name, site.reach(host, STATUS_PORT, at=LOOPBACK), admin, plane),
+            ready=readiness(name, site.reach(host, STATUS_PORT, at=LOOPBACK), admin, plane),
             deadline_s=_READY_S,
             listens=(f"{LOOPBACK}:{ADMIN_PORT}",),
             limits=arm.limits.get("client" if workload == CLIENT else "server"),
@@ -139,7 +139,7 @@ def _redirect(site: Site, host: str, installation: Installation) -> None:
         ) from failed
 
 
-def _ready(name: str, status: str, admin: str, plane: ControlPlane) -> Callable[[], str | None]:
+def readiness(name: str, status: str, admin: str, plane: ControlPlane) -> Callable[[], str | None]:
     """Ready when Envoy has its listeners. A refusal is final, so nobody waits for the deadline then.
 
     Raises, when it is asked:
