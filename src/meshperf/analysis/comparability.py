@@ -150,6 +150,7 @@ def compare_runs(
     subject: Sequence[str],
     against_baseline: bool,
     every: tuple[Sequence[RunResult], Sequence[RunResult]] | None = None,
+    rules: Rules | None = None,
 ) -> Comparability:
     """Judge a pair by its runs: facts, facts that changed, error shares, runs that failed by themselves.
 
@@ -157,6 +158,7 @@ def compare_runs(
         baseline, candidate: the runs that were paired, same length, one a round. None: X.
         every: all runs of the two, those that could not be paired too; the paired ones when it is not given.
     """
+    book = rules or packaged_rules()
     all_baseline, all_candidate = every if every is not None else (baseline, candidate)
     faults = fault_violations([*all_baseline, *all_candidate])
     if not baseline or not candidate:
@@ -165,18 +167,18 @@ def compare_runs(
             grade="X",
             subject=tuple(subject),
             violations=faults,
-            rules=packaged_rules().label,
+            rules=book.label,
             arm=arms[1],
             against=arms[0],
         )
     arms = (baseline[0].arm, candidate[0].arm)
-    facts = _facts_of_all(baseline, candidate, subject=subject, against_baseline=against_baseline, arms=arms)
-    changes = (*constancy(baseline), *constancy(candidate))
+    facts = _facts_of_all(baseline, candidate, subject=subject, against_baseline=against_baseline, arms=arms, book=book)
+    changes = (*constancy(baseline, book), *constancy(candidate, book))
     changed = tuple(entry for entry in changes if not entry.severity.startswith("unknown-"))
     unknown = tuple(entry for entry in changes if entry.severity.startswith("unknown-"))
     extra = (*changed, *error_violations(all_baseline, all_candidate), *faults)
     graded = replace(facts, violations=(*facts.violations, *extra), unknowns=(*facts.unknowns, *unknown))
-    grade = _worse(grade_of(graded.violations, graded.unknowns), "X" if any(extra) else "A")
+    grade = _worse(grade_of(graded.violations, graded.unknowns, book), "X" if any(extra) else "A")
     if len(baseline) < 2:
         grade = _worse(grade, "D")
     if any(run.design.pilot for run in (*baseline, *candidate)):
@@ -191,6 +193,7 @@ def _facts_of_all(
     subject: Sequence[str],
     against_baseline: bool,
     arms: tuple[str, str],
+    book: Rules,
 ) -> Comparability:
     """The facts of every round held against each other: what stands in the way in one round stands in the way.
 
@@ -198,7 +201,7 @@ def _facts_of_all(
     """
 
     def judge(a: Facts, b: Facts, only: Collection[str] | None = None) -> Comparability:
-        return compare_facts(a, b, subject=subject, against_baseline=against_baseline, arms=arms, only=only)
+        return compare_facts(a, b, subject=subject, against_baseline=against_baseline, arms=arms, only=only, rules=book)
 
     first, (a, b) = judge(baseline[0].facts, candidate[0].facts), (baseline[0].facts, candidate[0].facts)
     violations = {entry.path: entry for entry in first.violations}
@@ -223,7 +226,7 @@ def _facts_of_all(
         equal -= moved - set(found.equal)
     return replace(
         first,
-        grade=grade_of(violations.values(), unknowns.values()),
+        grade=grade_of(violations.values(), unknowns.values(), book),
         violations=tuple(violations.values()),
         unknowns=tuple(unknowns.values()),
         subject_differences=tuple(differences.values()),
@@ -231,12 +234,12 @@ def _facts_of_all(
     )
 
 
-def constancy(runs: Sequence[RunResult]) -> tuple[Violation, ...]:
+def constancy(runs: Sequence[RunResult], rules: Rules | None = None) -> tuple[Violation, ...]:
     """Facts of one arm that were not the same in all its rounds, though they must be; the first change of each.
 
     A fact that is known in one round and not in another may have changed: its severity is unknown-… by its rule.
     """
-    book = packaged_rules()
+    book = rules or packaged_rules()
     found: dict[tuple[str, bool], Violation] = {}
     for run in runs[1:]:
         if run.facts == runs[0].facts:
@@ -325,7 +328,7 @@ def fault_violations(runs: Sequence[RunResult]) -> tuple[Violation, ...]:
     return tuple(found)
 
 
-def together(pairs: Sequence[Comparability], subject: Sequence[str]) -> Comparability:
+def together(pairs: Sequence[Comparability], subject: Sequence[str], rules: Rules | None = None) -> Comparability:
     """One statement on several pairs: the worst grade, every violation with its pair, what is equal in all of them."""
     equal = set(pairs[0].equal).intersection(*(pair.equal for pair in pairs)) if pairs else set()
     return Comparability(
@@ -335,7 +338,7 @@ def together(pairs: Sequence[Comparability], subject: Sequence[str]) -> Comparab
         unknowns=tuple(v for pair in pairs for v in pair.unknowns),
         subject_differences=tuple(v for pair in pairs for v in pair.subject_differences),
         equal=tuple(sorted(equal)),
-        rules=packaged_rules().label,
+        rules=(rules or packaged_rules()).label,
     )
 
 

@@ -21,6 +21,7 @@ from meshperf.analysis.objectives import try_objectives
 from meshperf.analysis.pair_judgement import ALPHA, Terms, judge_paired
 from meshperf.analysis.pairing import Pairing, excluded_runs, in_order, pair_rounds, set_aside, why_excluded
 from meshperf.analysis.records import Comparability, Comparison, MetricComparison
+from meshperf.analysis.rules import Rules
 from meshperf.analysis.series import PairedRounds
 from meshperf.analysis.side_notes import client_in_generator, sliced_against_continuous
 from meshperf.analysis.steadiness import steadiness_warnings
@@ -55,6 +56,7 @@ def compare(
     cell: str = "",
     absolute_floors: Mapping[str, float] | None = None,
     alpha: float = ALPHA,
+    rules: Rules | None = None,
 ) -> tuple[Comparison, ...]:
     """Judge every candidate arm against the baseline of its own group, and candidates of one group among themselves.
 
@@ -69,6 +71,7 @@ def compare(
         redone: attempts at rounds that were excluded whole and made again, with the reason; told, never judged.
         absolute_floors: by metric, the added amount in its unit that counts as none whatever its share.
         alpha: level of every interval and test; that of an early look (`stopping`) is smaller.
+        rules: of comparability; None: those that ship.
 
     Returns:
         One comparison for each load point, in order.
@@ -98,6 +101,7 @@ def compare(
             redone,
             absolute_floors or {},
             alpha,
+            rules,
         )
         for point in points
     )
@@ -114,6 +118,7 @@ def _compare_point(
     redone: Sequence[str],
     absolute_floors: Mapping[str, float],
     alpha: float,
+    rules: Rules | None,
 ) -> Comparison:
     arms = _arms_in_order(runs, baseline)
     pilot = any(run.design.pilot for run in runs)
@@ -131,6 +136,7 @@ def _compare_point(
             subject=subject,
             against_baseline=judged.primary,
             every=(_of(runs, judged.against), _of(runs, judged.arm)),
+            rules=rules,
         )
         (against_baseline if judged.primary else among_candidates).append(comparability)
         terms = Terms(
@@ -149,8 +155,8 @@ def _compare_point(
             warnings += metric_warnings(metric.comparison, metric.judgement)
         warnings += steadiness_warnings(pairs, paired.blocks)
     if len(arms) == 1:
-        against_baseline.append(_alone(runs, baseline, subject))
-    whole = together(against_baseline, subject)
+        against_baseline.append(_alone(runs, baseline, subject, rules))
+    whole = together(against_baseline, subject, rules)
     summaries = [[run for run in runs if (run.arm, run.twin) == resident] for resident in _residents(runs, arms)]
     base_runs = _of(runs, baseline)
     excluded = excluded_runs(runs)
@@ -199,13 +205,13 @@ def _judged_pairs(arms: Sequence[str], runs: Sequence[RunResult]) -> Iterator[_A
             yield _Arms(against=first, arm=second, primary=False)
 
 
-def _alone(runs: Sequence[RunResult], baseline: str, subject: tuple[str, ...]) -> Comparability:
+def _alone(runs: Sequence[RunResult], baseline: str, subject: tuple[str, ...], rules: Rules | None) -> Comparability:
     """The baseline arm without candidates, an A/A test: held against its twin, or else against itself over rounds."""
     pairs = pair_rounds(runs, baseline=(baseline, 0), candidate=(baseline, 1)).pairs
     first = [pair.baseline for pair in pairs] or [run for run in runs if run.twin == 0 and why_excluded(run) is None]
     second = [pair.candidate for pair in pairs] or first
     every = (_of(runs, baseline), _of(runs, baseline, twin=1) or _of(runs, baseline))
-    return compare_runs(first, second, subject=subject, against_baseline=True, every=every)
+    return compare_runs(first, second, subject=subject, against_baseline=True, every=every, rules=rules)
 
 
 def _of(runs: Sequence[RunResult], arm: str, twin: int = 0) -> list[RunResult]:

@@ -19,11 +19,13 @@ from ruamel.yaml import YAML
 
 from meshperf.spec.records import FactValue
 
-__all__ = ["Rule", "Rules", "packaged_rules", "parse_rules"]
+__all__ = ["MATCHES", "POLICIES", "SEVERITIES", "Rule", "Rules", "packaged_rules", "parse_rules"]
 
 _MINOR = re.compile(r"\d+\.\d+")
-_SEVERITIES = ("EQ", "CLOSE", "VAR", "FREE")
-_POLICIES = ("block", "flag", "note")
+SEVERITIES = ("EQ", "CLOSE", "VAR", "FREE")
+"""Strictest first, as `POLICIES` and `MATCHES`."""
+POLICIES = ("block", "flag", "note")
+MATCHES = ("exact", "minor")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,10 +46,10 @@ class Rule:
     fix: str = ""
 
     def __post_init__(self) -> None:
-        if self.severity not in _SEVERITIES or self.unknown not in _POLICIES or self.match not in ("exact", "minor"):
+        if self.severity not in SEVERITIES or self.unknown not in POLICIES or self.match not in MATCHES:
             raise ValueError(f"rule for {self.path!r} has a word that is not known")
-        if self.paired is not None and self.paired not in _POLICIES:
-            raise ValueError(f"rule for {self.path!r}: `paired` is one of {', '.join(_POLICIES)}")
+        if self.paired is not None and self.paired not in POLICIES:
+            raise ValueError(f"rule for {self.path!r}: `paired` is one of {', '.join(POLICIES)}")
 
     def same(self, a: FactValue, b: FactValue) -> bool:
         """Whether two known values count as equal. 1, 1.0 and True are told apart only as far as Python does."""
@@ -76,12 +78,18 @@ class Rules:
     fields: tuple[Rule, ...]
     brings: tuple[str, ...]
     subjects: Mapping[str, tuple[str, ...]]
+    base: str = ""
+    """Label of the rules that these were laid over; empty for those that ship."""
+    loosened: tuple[str, ...] = ()
+    """What these allow that the rules below them do not, in words."""
     _found: dict[str, Rule] = field(default_factory=dict, repr=False)
 
     @property
     def label(self) -> str:
-        """Name, version and digest, as a result prints them."""
-        return f"{self.name} {self.version} (sha256 {self.digest})"
+        """Name, version and digest, and what was loosened: no result can leave that out."""
+        own = f"{self.name} {self.version} (sha256 {self.digest})"
+        over = f" over {self.base}" if self.base else ""
+        return f"{own}{over}{'; loosened: ' + '; '.join(self.loosened) if self.loosened else ''}"
 
     @property
     def required(self) -> tuple[str, ...]:
