@@ -84,6 +84,7 @@ def test_every_claim_holds_and_the_other_arms_tls_is_spoken(site: LocalSite, arm
     deployed = deploy(site, arm_of())
     assert broken(deployed.observe("begin")) == {}
     assert ask(entrance(site, deployed), "/").status == 200
+    assert "x-request-id" not in ask(entrance(site, deployed), "/whoami").json()["headers"]
     facts = {name: fact.value for name, fact in {**deployed.facts, **deployed.observed_facts()}.items()}
     assert facts["security.tls_version"] == "TLSv1.3"
     assert facts["security.tls_group"] == "X25519"

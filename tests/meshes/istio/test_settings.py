@@ -23,6 +23,8 @@ def test_equal_arms_speak_tls_1_3_alone_and_repeat_nothing(layout_of: Any, arm_o
     assert found["meshMTLS"] == {"minProtocolVersion": "TLSV1_3"}
     assert found["defaultHttpRetryPolicy"] == {"attempts": 0}
     assert environment(layout_of(), arm_of())["ECC_SIGNATURE_ALGORITHM"] == "ECDSA"
+    for proxy in (found["defaultConfig"], json.loads(environment(layout_of(), arm_of())["PROXY_CONFIG"])):
+        assert proxy["proxyHeaders"] == {"requestId": {"disabled": True}}
 
 
 def test_an_arm_as_istio_ships_keeps_its_own_choices(layout_of: Any, arm_of: Any) -> None:
@@ -50,6 +52,7 @@ def test_settings_of_the_control_plane_are_variables_or_paths(layout_of: Any, ar
     settings.check_control_plane(arm)
     found = settings.mesh_configuration(layout_of(), arm)
     assert found["defaultConfig"]["drainDuration"] == "2s"
+    assert json.loads(environment(layout_of(), arm)["PROXY_CONFIG"])["drainDuration"] == "2s"
     assert found["outboundTrafficPolicy"] == {"mode": "ALLOW_ANY"}
     assert found["enablePrometheusMerge"] is True
     assert settings.istiod_environment(arm, Path("/ca"))["PILOT_DEBOUNCE_AFTER"] == "10ms"

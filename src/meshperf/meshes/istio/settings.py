@@ -1,8 +1,8 @@
 """What istiod, the agents and the mesh as a whole are told: mesh configuration, environments, command lines.
 
 `equal` makes Istio like the other arms where it lets itself be told: TLS 1.3 alone, ECDSA keys, one way to keep the
-caller's protocol, all of Envoy's counters, no retries that nobody asked for. `mesh` leaves each of them as it ships,
-but for the few counters that the claims are tried by.
+caller's protocol, all of Envoy's counters, no request ids, no retries that nobody asked for. `mesh` leaves each of them
+as it ships, but for the few counters that the claims are tried by.
 """
 
 from __future__ import annotations
@@ -84,9 +84,6 @@ def check_control_plane(arm: Arm) -> None:
 def mesh_configuration(layout: Layout, arm: Arm) -> dict[str, Any]:
     """The mesh configuration file."""
     equal = arm.defaults == "equal"
-    counted: dict[str, Any] = {"inclusionRegexps": [".*"]}
-    if not equal:
-        counted = {"inclusionSuffixes": list(_COUNTED), "inclusionRegexps": [_TLS_COUNTED]}
     configuration: dict[str, Any] = {
         "trustDomain": TRUST_DOMAIN,
         "rootNamespace": ROOT_NAMESPACE,
@@ -94,11 +91,7 @@ def mesh_configuration(layout: Layout, arm: Arm) -> dict[str, Any]:
         "enablePrometheusMerge": False,
         "outboundTrafficPolicy": {"mode": "REGISTRY_ONLY"},
         "defaultProviders": {},
-        "defaultConfig": {
-            "discoveryAddress": f"{layout.control}:{XDS_PORT}",
-            "concurrency": arm.proxy_concurrency,
-            "proxyStatsMatcher": counted,
-        },
+        "defaultConfig": {"discoveryAddress": f"{layout.control}:{XDS_PORT}", **_proxy(arm)},
     }
     if equal:
         configuration["meshMTLS"] = {"minProtocolVersion": "TLSV1_3"}
@@ -157,14 +150,13 @@ def agent_environment(
     """
     root = str(certificates / "root-cert.pem")
     server = f"{layout.control}:{XDS_PORT}"
+    # As where Istio injects sidecars: the mesh's defaults, then what is the pod's own.
     proxy = {
+        "terminationDrainDuration": "1s",
+        **mesh_configuration(layout, arm)["defaultConfig"],
         "binaryPath": str(envoy),
         "configPath": "./etc/istio/proxy",
-        "discoveryAddress": server,
-        "concurrency": arm.proxy_concurrency,
         "serviceCluster": workload,
-        "terminationDrainDuration": "1s",
-        "proxyStatsMatcher": mesh_configuration(layout, arm)["defaultConfig"]["proxyStatsMatcher"],
     }
     keys = {"ECC_SIGNATURE_ALGORITHM": "ECDSA"} if arm.defaults == "equal" else {}
     return {
@@ -212,6 +204,17 @@ def redirection_argv(program: Path) -> list[str]:
         "-i", "*", "-b", "*",
         "-d", ",".join(map(str, EXCLUDED_PORTS)),
     ]  # fmt: skip
+
+
+def _proxy(arm: Arm) -> dict[str, Any]:
+    """What holds for every sidecar."""
+    told: dict[str, Any] = {"concurrency": arm.proxy_concurrency}
+    if arm.defaults == "equal":
+        told["proxyStatsMatcher"] = {"inclusionRegexps": [".*"]}
+        told["proxyHeaders"] = {"requestId": {"disabled": True}}
+    else:
+        told["proxyStatsMatcher"] = {"inclusionSuffixes": list(_COUNTED), "inclusionRegexps": [_TLS_COUNTED]}
+    return told
 
 
 def _is_variable(name: str) -> bool:
