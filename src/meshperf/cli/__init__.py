@@ -33,6 +33,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "show": ("show", "One stored experiment or bundle, in the terminal."),
     "report": ("report", "Write the report of a stored experiment or bundle."),
     "cost": ("cost", "Money per million requests, and what an arm adds to a fleet."),
+    "meshmark": ("meshmark", "MeshMark-R: one number for a mesh's cost, with its vector."),
     "export": ("export", "Write results in other tools' formats."),
     "schema": ("schema", "JSON Schema of the documents."),
 }
