@@ -10,7 +10,9 @@ from rich.console import Console
 
 from meshperf.report import naming, terminal
 from meshperf.report.assembly import assemble
+from meshperf.report.propagation import assemble_propagation
 from meshperf.report.summary import summary
+from meshperf.spec.propagation import ChangeRecord, PropagationRun
 from meshperf.spec.records import Fact
 
 LABEL = "istio-dev, no telemetry"
@@ -87,3 +89,31 @@ def test_charts_say_it():
     pytest.importorskip("altair")
     drawn = [content.decode() for name, content in assembled(charts=True).items() if name.endswith(".svg")]
     assert sum("istio-dev" in text for text in drawn) >= 3
+
+
+def test_a_study_of_a_control_plane_says_it_too():
+    facts = {
+        name: Fact(value=value, source="adapter")
+        for name, value in (("mesh.release", "development"), ("mesh.label", LABEL))
+    }
+    change = ChangeRecord(kind="route", low_s=(0.3,), high_s=(0.4,), handed_in_s=0.0, period_s=0.001)
+    runs = [
+        PropagationRun(
+            arm=arm,
+            round=number,
+            proxies=1,
+            services=0,
+            probe_period_s=0.001,
+            first_answer_s=1.0,
+            changes=(change, change),
+            facts=facts if arm == "istio" else {},
+        )
+        for arm in ("istio", "envoy")
+        for number in (1, 2)
+    ]
+    files = assemble_propagation("study", runs, command="", text="")
+    for name in ("report.html", "report.md"):
+        assert f"istio ({LABEL})" in files[name].decode()
+        assert f"envoy ({LABEL})" not in files[name].decode()
+    assert {run["arm"] for run in json.loads(files["data.json"])["runs"]} == {"istio", "envoy"}
+    assert all("istio-dev" in files[name].decode() for name in files if name.endswith(".svg"))

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import fields, is_dataclass, replace
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from meshperf.analysis.records import Comparison
-from meshperf.spec.records import RunResult
+from meshperf.spec.propagation import PropagationRun
+from meshperf.spec.records import Facts, RunResult
 
-__all__ = ["footnote", "labelled", "labelled_run", "labels"]
+__all__ = ["footnote", "labelled", "labelled_run", "labelled_study", "labels"]
 
 _RELEASE, _LABEL, _DEVELOPMENT = "mesh.release", "mesh.label", "development"
 _NAMING = frozenset({"arm", "against", "resident", "baseline"})
@@ -23,7 +24,17 @@ _NAMING = frozenset({"arm", "against", "resident", "baseline"})
 Record = TypeVar("Record")
 
 
-def labels(runs: Iterable[RunResult]) -> Mapping[str, str]:
+class _Told(Protocol):
+    """What has an arm and its facts: a run, or a deployment of a control plane study."""
+
+    @property
+    def arm(self) -> str: ...
+
+    @property
+    def facts(self) -> Facts: ...
+
+
+def labels(runs: Iterable[_Told]) -> Mapping[str, str]:
     """Label by arm, of the arms that need one."""
     found = {}
     for run in runs:
@@ -57,7 +68,13 @@ def labelled_run(run: RunResult) -> RunResult:
     return replace(run, arm=names[run.arm], design=design)
 
 
-def footnote(runs: Sequence[RunResult]) -> str:
+def labelled_study(runs: Sequence[PropagationRun]) -> Sequence[PropagationRun]:
+    """Deployments of a control plane study whose arms carry their labels."""
+    found = labels(runs)
+    return [replace(run, arm=f"{run.arm} ({found[run.arm]})") if run.arm in found else run for run in runs]
+
+
+def footnote(runs: Sequence[_Told]) -> str:
     """What a label says, for the foot of a report; empty where no arm has one."""
     found = labels(runs)
     if not found:

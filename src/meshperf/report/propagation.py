@@ -17,7 +17,7 @@ from meshperf.analysis.propagation import SHARES, Convergence, PlaneCost, conver
 from meshperf.analysis.records import Estimate
 from meshperf.report import charts as drawing
 from meshperf.report import console as terminal
-from meshperf.report import wording
+from meshperf.report import naming, wording
 from meshperf.report.charts.ecdf import ecdf_charts
 from meshperf.report.html import Part, html
 from meshperf.report.markdown import markdown
@@ -71,10 +71,11 @@ def sections(runs: Sequence[PropagationRun], *, command: str = "", text: str = "
 
 def assemble_propagation(name: str, runs: Sequence[PropagationRun], *, command: str, text: str) -> dict[str, bytes]:
     """Every file of the report, by relative path."""
-    shown = sections(runs, command=command, text=text)
+    named = naming.labelled_study(runs)
+    shown = sections(named, command=command, text=text)
     drawn = drawing.available()
-    note = "" if drawn else drawing.MISSING
-    drawings = ecdf_charts(runs) if drawn else ()
+    note = " ".join(filter(None, ("" if drawn else drawing.MISSING, naming.footnote(runs))))
+    drawings = ecdf_charts(named) if drawn else ()
     title = wording.clean(name) or "unnamed study"
     data: dict[str, Any] = {"command": command, "runs": [run_document(run) for run in runs]}
     document = json.dumps(data, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
@@ -93,7 +94,7 @@ def assemble_propagation(name: str, runs: Sequence[PropagationRun], *, command: 
 
 def show_propagation(name: str, runs: Sequence[PropagationRun], console: Console) -> None:
     """Print the tables."""
-    terminal.show_sections(name, sections(runs), console)
+    terminal.show_sections(name, sections(naming.labelled_study(runs)), console)
 
 
 def _method() -> tuple[str, ...]:

@@ -44,7 +44,7 @@ def _chart(arrivals: Mapping[tuple[str, int, int], Sequence[float]]) -> Any:
     cases = [_case(key) for key in arrivals]
     style = ArmStyle(["", *cases])
     low, high = log_domain(max(at * 1e3, 1e-3) for values in arrivals.values() for at in values)
-    legend = alt.Legend(symbolStrokeWidth=2.6, symbolSize=500, symbolType="stroke", columns=2)
+    legend = alt.Legend(symbolStrokeWidth=2.6, symbolSize=500, symbolType="stroke", columns=2, labelLimit=320)
     return (
         alt.Chart(rows_of(rows))
         .mark_line(strokeWidth=2.2, interpolate="step-after")
