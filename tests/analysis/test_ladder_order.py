@@ -1,0 +1,103 @@
+"""How the steps of a price list are read from the arms of an experiment."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from meshperf.analysis.ladder_order import LadderOrder, ladder_orders, order_of_arms
+from meshperf.spec.experiment import Arm, ClientLibrary, Functions, read_experiment
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+BASELINE = Arm(name="baseline", mesh="none")
+TCP = Arm(name="tcp", mesh="envoy", mode="tcp")
+HTTP = Arm(name="http", mesh="envoy")
+MTLS = Arm(name="mtls", mesh="envoy", mtls="strict")
+LOG = Arm(name="log", mesh="envoy", mtls="strict", access_log=True)
+
+
+def rules(name: str, number: int) -> Arm:
+    return Arm(name=name, mesh="envoy", mtls="strict", functions=Functions(authorization_rules=number))
+
+
+def order(*candidates: Arm) -> LadderOrder:
+    found = order_of_arms((BASELINE, *candidates))
+    assert found is not None
+    return found
+
+
+def begins(found: LadderOrder) -> dict[str, str]:
+    return {step.after: step.before for step in found.steps}
+
+
+def test_a_step_begins_at_the_arm_that_differs_least() -> None:
+    found = order(TCP, HTTP, MTLS, rules("one", 1), rules("ten", 10), LOG)
+    assert begins(found) == {
+        "tcp": "baseline", "http": "tcp", "mtls": "http", "one": "mtls", "ten": "mtls", "log": "mtls",
+    }  # fmt: skip
+    assert {step.after: dict(step.changes) for step in found.steps}["ten"] == {"functions.authorization_rules": "10"}
+
+
+def test_the_sum_takes_only_what_the_whole_has() -> None:
+    whole = Arm(
+        name="all", mesh="envoy", mtls="strict", access_log=True,
+        functions=Functions(authorization_rules=10, retries=2, timeout_s=1.0),
+    )  # fmt: skip
+    retries = Arm(name="retries", mesh="envoy", mtls="strict", functions=Functions(retries=2, timeout_s=1.0))
+    found = order(TCP, HTTP, MTLS, rules("one", 1), rules("ten", 10), retries, LOG, whole)
+    assert found.whole == "all"
+    assert found.summed == ("tcp", "http", "mtls", "ten", "retries", "log")
+    assert found.unpriced == () and not found.chained
+
+
+def test_a_setting_of_the_whole_that_no_step_brings_is_named() -> None:
+    whole = Arm(
+        name="all", mesh="envoy", mtls="strict", access_log=True,
+        functions=Functions(authorization_rules=10, tracing=True, metrics=True),
+    )  # fmt: skip
+    found = order(HTTP, MTLS, LOG, whole)
+    assert found.unpriced == ("functions.authorization_rules", "functions.metrics", "functions.tracing")
+    assert found.summed == ("http", "mtls", "log")
+
+
+def test_arms_that_each_add_one_thing_are_a_chain() -> None:
+    found = order(TCP, HTTP, MTLS, LOG)
+    assert found.summed == ("tcp", "http", "mtls", "log")
+    assert found.chained
+
+
+def test_two_ways_to_the_same_arm_are_held_against_it() -> None:
+    (found,) = ladder_orders(read_experiment(EXAMPLES / "mtls-cost.yaml")).values()
+    assert found.summed == ("tcp", "tcp-mtls", "http")
+    assert found.whole == "http-mtls" and not found.chained
+
+
+@pytest.mark.parametrize(
+    "candidates",
+    [
+        (HTTP, MTLS),
+        (HTTP, MTLS, Arm(name="other", mesh="istio", mtls="strict")),
+        (Arm(name="library", mesh="none", client_library=ClientLibrary(mtls=True)), HTTP, MTLS),
+        (HTTP, Arm(name="far", mesh="envoy", mtls="strict", access_log=True, proxy_concurrency=2), LOG),
+        (HTTP, Arm(name="same", mesh="envoy"), MTLS),
+    ],
+)
+def test_other_experiments_are_no_price_list(candidates: tuple[Arm, ...]) -> None:
+    assert order_of_arms((BASELINE, *candidates)) is None
+
+
+def test_the_example_prices_every_function_and_sums_one_of_each() -> None:
+    (found,) = ladder_orders(read_experiment(EXAMPLES / "price-list.yaml")).values()
+    assert len(found.steps) == 14 and found.whole == "everything"
+    assert found.unpriced == () and not found.chained
+    assert found.summed == (
+        "tcp", "http", "mtls", "authz.authorization_rules-10", "routes.routes-100.route_match-first",
+        "routes.routes-100.route_match-last", "retries", "metrics", "access-log", "tracing",
+    )  # fmt: skip
+    assert begins(found)["routes.routes-1000.route_match-last"] == "routes.routes-1000.route_match-first"
+
+
+def test_examples_that_compare_meshes_are_no_price_list() -> None:
+    assert ladder_orders(read_experiment(EXAMPLES / "quickstart.yaml")) == {}
+    assert ladder_orders(read_experiment(EXAMPLES / "smp-test.yaml")) == {}
