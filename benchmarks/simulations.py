@@ -4,7 +4,8 @@
 
 Every experiment is a set of result documents with a known truth (`simulated_documents`). They are judged by
 `analysis.judge_paired` and `analysis.judge_unpaired`: pairing, series, intervals, Holm, verdicts, all that `compare`
-does but the facts (the grade is given). Nothing here computes an interval or a verdict. Where the reference study
+does but the facts (the grade is given); those of the last table, with requests and slices, by `compare` itself. Nothing
+here computes an interval or a verdict. Where the reference study
 of this project printed a figure for the same setting, it stands beside, and the last column says whether the two agree
 within three standard errors of both.
 """
@@ -20,6 +21,7 @@ from benchmarks.findings import Finding, Outcome, show_findings, show_table
 from benchmarks.simulations_coverage import coverage
 from benchmarks.simulations_design import drift
 from benchmarks.simulations_planning import planning, stopping
+from benchmarks.simulations_slices import slices
 from benchmarks.simulations_verdicts import equality, minimum, power, whole
 from benchmarks.tally import Table
 
@@ -32,6 +34,7 @@ TABLES: dict[str, Callable[[int, int], Table]] = {
     "stopping": stopping,
     "planning": planning,
     "whole": whole,
+    "slices": slices,
 }
 
 

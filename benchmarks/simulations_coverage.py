@@ -35,7 +35,7 @@ REFERENCE = {
 
 
 def coverage(seed: int, experiments: int) -> Table:
-    """Share of 95 % intervals that hold the true ratio, and their mean width."""
+    """Share of 95 % intervals that hold the true ratio, and their mean width, high over low less 1."""
     table = Table(rows=[("interval", "noise", "n", "coverage", "width", "reference (width)", "agrees")])
     for place, kind in enumerate(("normal", "heavy")):
         for rounds in ROUNDS:
@@ -66,7 +66,7 @@ def _keep(
 
 def _tell(table: Table, name: str, kind: str, rounds: int, intervals: list[Estimate]) -> None:
     hits = sum(one.low <= TRUTH <= one.high for one in intervals)
-    width = float(np.mean([math.log(one.high / one.low) for one in intervals]))
+    width = float(np.mean([one.high / one.low - 1 for one in intervals]))
     known = REFERENCE.get((name, kind, rounds))
     reference = f"{known[0]:.3f} ({known[1]:.0%})" if known else "-"
     agree = agrees(hits, len(intervals), known[0], 1000) if known else "-"

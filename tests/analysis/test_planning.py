@@ -38,6 +38,23 @@ def test_the_rounds_planned_are_enough_in_the_share_of_pilots_promised(pilot_rou
     assert reached / 600 >= 0.78
 
 
+def test_finding_a_difference_takes_more_rounds_than_knowing_it_as_well():
+    wide, found = rounds_for(_pilot(), 0.05), rounds_for(_pilot(), 0.05, find=True)
+    assert wide.rounds < found.rounds < 4 * wide.rounds
+
+
+@pytest.mark.parametrize("pilot_rounds", [6, 20])
+def test_a_difference_planned_for_is_found(pilot_rounds):
+    rng, found, sd = np.random.default_rng(7), 0, 0.04
+    for _ in range(400):
+        seen = float(rng.normal(0, sd, size=pilot_rounds).std(ddof=1))
+        pilot = Pilot(metric="p50", rounds=pilot_rounds, slices=0, between_sd=seen, within_sd=None)
+        plan = rounds_for(pilot, 0.05, find=True)
+        rounds = plan.rounds if plan else 200
+        found += stats.ttest_1samp(rng.normal(math.log(1.05), sd, size=rounds), 0.0).pvalue < 0.05
+    assert found / 400 >= 0.76
+
+
 def test_noise_of_slices_is_bought_down_with_slices_and_luck_with_rounds():
     noisy = rounds_for(_pilot(between_sd=0.05, within_sd=0.05), 0.04, round_cost=50)
     lucky = rounds_for(_pilot(between_sd=0.05, within_sd=0.001), 0.04, round_cost=1)

@@ -79,4 +79,4 @@ def test_the_command_runs_the_tables_it_is_asked_for(capsys):
     assert "seed 5, 5 experiments a row" in capsys.readouterr().out
     assert set(outcome.data) == {"seed", "runs", "whole"}
     assert len(outcome.findings) == 4
-    assert len(TABLES) == 8
+    assert len(TABLES) == 9

@@ -1,7 +1,7 @@
 """How long an experiment must be to resolve what is asked for: slices and rounds, from what a pilot scattered.
 
 What it decides: the cheapest number of slices a round and of rounds that will probably give an interval as narrow as
-wanted.
+wanted, or find a difference as small as wanted.
 
 Why this way: a round's log ratio scatters by the luck of its deployment, which only more rounds average, and by the
 noise of its slices, which more slices average too. The pilot tells both apart (`between_sd`, `within_sd`). A pilot of
@@ -24,6 +24,7 @@ from dataclasses import dataclass
 
 from scipy import special
 
+from meshperf.analysis.power import shift_found
 from meshperf.analysis.records import MetricComparison, NoiseFloor
 
 __all__ = ["ASSUMED_LUCK", "MOST_ROUNDS", "Pilot", "ResolutionPlan", "pilot_of", "rounds_for"]
@@ -32,6 +33,7 @@ ASSUMED_LUCK = 0.03
 """Standard deviation of a deployment's log ratio where no pilot told it: that of restarts of identical proxies."""
 FEWEST_ROUNDS = 3
 MOST_ROUNDS = 200
+_FOUND = 0.8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,6 +84,7 @@ def rounds_for(
     alpha: float = 0.05,
     slices: Sequence[int] | None = None,
     round_cost: float = 0.0,
+    find: bool = False,
 ) -> ResolutionPlan | None:
     """Plan an experiment whose 95 % interval has the wanted half-width.
 
@@ -92,6 +95,7 @@ def rounds_for(
         alpha: two-sided level of the interval; for an experiment that may end early, that of its last look.
         slices: numbers of slices a round to choose from; None: half of, as many as, twice and four times the pilot's.
         round_cost: time that a round takes beside its slices (deployment, warm-up), in times of one slice of all arms.
+        find: plan to find a true difference of `resolution` four times in five, which takes about twice the rounds.
 
     Returns:
         The plan that takes the least time; None where more than 200 rounds would be needed.
@@ -116,7 +120,7 @@ def rounds_for(
         seen = luck + noise**2
         share = (luck + noise**2 * scale) / seen if seen > 0 else 1.0
         variance = total * share
-        rounds = _rounds(variance, pilot.rounds if known else 0, math.log1p(resolution), alpha, power)
+        rounds = _rounds(variance, pilot.rounds if known else 0, math.log1p(resolution), alpha, power, find)
         if rounds is not None:
             plans.append((rounds * (round_cost + max(number, 1)), rounds, number, variance))
     if not plans:
@@ -135,15 +139,16 @@ def rounds_for(
     )
 
 
-def _rounds(variance: float, pilot_rounds: int, wanted: float, alpha: float, power: float) -> int | None:
-    """Fewest rounds whose half-width is below `wanted` (log scale) with the given chance."""
+def _rounds(variance: float, pilot_rounds: int, wanted: float, alpha: float, power: float, find: bool) -> int | None:
+    """Fewest rounds whose half-width, or smallest difference found, is below `wanted` (log scale) with that chance."""
     for rounds in range(FEWEST_ROUNDS, MOST_ROUNDS + 1):
         df = rounds - 1
         if pilot_rounds > 1:
             factor = float(special.fdtri(df, pilot_rounds - 1, power))
         else:
             factor = float(special.chdtri(df, 1 - power)) / df  # chdtri takes the upper tail
-        if float(special.stdtrit(df, 1 - alpha / 2)) * math.sqrt(variance * factor / rounds) <= wanted:
+        reach = shift_found(float(df), alpha, _FOUND) if find else float(special.stdtrit(df, 1 - alpha / 2))
+        if reach * math.sqrt(variance * factor / rounds) <= wanted:
             return rounds
     return None
 

@@ -14,7 +14,7 @@ from functools import lru_cache
 
 from scipy import special
 
-__all__ = ["beyond", "detectable_difference", "power_of"]
+__all__ = ["beyond", "detectable_difference", "power_of", "shift_found"]
 
 _BISECTIONS = 60
 _NEGLIGIBLE = 5.0
@@ -36,12 +36,12 @@ def detectable_difference(
     if rounds < 2 or not math.isfinite(sd):
         return None
     df = float(rounds - 1 if paired else 2 * (rounds - 1))
-    return math.expm1(_shift(df, alpha, power) * sd * math.sqrt((1 if paired else 2) / rounds))
+    return math.expm1(shift_found(df, alpha, power) * sd * math.sqrt((1 if paired else 2) / rounds))
 
 
 @lru_cache(maxsize=1024)
-def _shift(df: float, alpha: float, power: float) -> float:
-    """How many standard errors a difference must have."""
+def shift_found(df: float, alpha: float, power: float) -> float:
+    """How many standard errors a true difference must have to be found with the given power."""
     low, high = 0.0, 4.0
     while _two_sided(df, high, alpha) < power:
         low, high = high, 2 * high
