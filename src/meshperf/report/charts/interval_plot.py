@@ -110,7 +110,7 @@ def _plot(rows: Sequence[_Row], style: ArmStyle, *, title: str) -> Any | None:
 
 
 def _rows_axis() -> Any:
-    return alt.Axis(labelColor=INK, labelFontSize=12, ticks=False, domain=False)
+    return alt.Axis(labelColor=INK, labelFontSize=12, labelLimit=320, ticks=False, domain=False)
 
 
 def _bounded(of: Estimate) -> bool:
