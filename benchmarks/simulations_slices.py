@@ -1,7 +1,7 @@
-"""Whole experiments through `compare`: requests, slices, storms that last longer than a slice, drift over the session.
+"""Whole experiments through `compare`: requests, slices, storms longer than a slice, drift over the session.
 
-Slower by far than the other tables, so a tenth of the experiments is made. Storms are autocorrelated from block to block
-(0.6) and common to both arms, as measured on a shared machine; every deployment has luck of its own (3 %).
+Slower by far than the other tables, so a tenth of the experiments is made. Storms are autocorrelated from block to
+block (0.6) and common to both arms, as measured on a shared machine; every deployment has luck of its own (3 %).
 """
 
 from __future__ import annotations

@@ -15,7 +15,14 @@ from meshperf.analysis.intervals import (
 from meshperf.analysis.noise_floor import noise_floors
 from meshperf.analysis.non_inferiority import NonInferiority, non_inferiority
 from meshperf.analysis.objectives import objective_readings, try_objectives
-from meshperf.analysis.pair_judgement import JudgedMetric, Terms, judge_paired, judge_series, judge_unpaired
+from meshperf.analysis.pair_judgement import (
+    JudgedMetric,
+    Terms,
+    judge_paired,
+    judge_ratios,
+    judge_series,
+    judge_unpaired,
+)
 from meshperf.analysis.planning import Pilot, ResolutionPlan, pilot_of, rounds_for
 from meshperf.analysis.power import detectable_difference
 from meshperf.analysis.readings import Reading, imported_reading, reading
@@ -78,6 +85,7 @@ __all__ = [
     "holm",
     "imported_reading",
     "judge_paired",
+    "judge_ratios",
     "judge_series",
     "judge_unpaired",
     "may_stop",
