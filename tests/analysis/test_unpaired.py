@@ -7,7 +7,7 @@ import pytest
 from scipy import stats
 from simulated import constant_run
 
-from meshperf.analysis import Terms, Verdict, imported_reading, judge_paired, judge_ratios, judge_unpaired, reading
+from meshperf.analysis import Terms, Verdict, imported_reading, judge_paired, judge_unpaired, reading
 from meshperf.analysis.pairing import pair_rounds
 from meshperf.analysis.readings import Reading, log_reach
 from meshperf.analysis.series import PairedRounds
@@ -136,43 +136,3 @@ def test_a_bucket_that_begins_at_zero_bounds_nothing_from_below():
     )
     assert series.ratio().high == math.inf
     assert series.ratio().low == pytest.approx(4500)
-
-
-def _session(arm, base_s, ratio, spread=SPREAD):
-    """An arm beside a baseline that the weather of its session moves as much."""
-    weather = [1.0, 3.0, 0.5, 2.0, 1.5, 0.8]
-    a = [constant_run(base_s * w, arm="baseline", round=n + 1) for n, w in enumerate(weather)]
-    b = [
-        constant_run(base_s * w * ratio * s, arm=arm, round=n + 1)
-        for n, (w, s) in enumerate(zip(weather, spread, strict=True))
-    ]
-    return PairedRounds(pairing=pair_rounds([*a, *b], baseline=("baseline", 0), candidate=(arm, 0)))
-
-
-def test_arms_of_two_sessions_meet_as_ratios_to_their_own_baselines():
-    """The second machine is five times faster; the second mesh costs 1.5 against 1.2."""
-    first, second = _session("linkerd", 1e-3, 1.2), _session("istio", 0.2e-3, 1.5)
-    terms = Terms(arm="istio", against="linkerd", grade="B", metrics=("p50",), primary=False)
-    found = next(judge_ratios(first, second, terms)).comparison
-    assert found.ratio.value == pytest.approx(1.25, rel=0.01)
-    assert found.verdict is Verdict.WORSE
-    assert found.ratio.low > 1.2 and found.ratio.high < 1.3
-    assert "ratio of ratios to the own baseline" in found.ratio.method
-    again = next(judge_ratios(second, first, terms)).comparison
-    assert again.ratio.value == pytest.approx(1 / found.ratio.value)
-    assert again.verdict is Verdict.BETTER
-
-
-def test_the_amounts_of_two_sessions_are_what_each_adds():
-    first, second = _session("linkerd", 1e-3, 1.2, [1.0] * 6), _session("istio", 1e-3, 1.5, [1.0] * 6)
-    terms = Terms(arm="istio", against="linkerd", grade="B", metrics=("p50",), primary=False)
-    found = next(judge_ratios(first, second, terms)).comparison
-    assert found.added.value == pytest.approx(0.3e-3 * 8.8 / 6, rel=0.01)
-
-
-def test_a_merged_tail_gives_no_verdict_as_a_ratio_of_ratios_either():
-    first, second = _session("linkerd", 1e-3, 1.2), _session("istio", 1e-3, 2.5)
-    terms = Terms(arm="istio", against="linkerd", grade="B", metrics=("p99",), primary=False)
-    found = next(judge_ratios(first, second, terms)).comparison
-    assert found.pooled
-    assert found.verdict is Verdict.INCONCLUSIVE

@@ -19,7 +19,6 @@ from meshperf.analysis.pair_judgement import (
     JudgedMetric,
     Terms,
     judge_paired,
-    judge_ratios,
     judge_series,
     judge_unpaired,
 )
@@ -85,7 +84,6 @@ __all__ = [
     "holm",
     "imported_reading",
     "judge_paired",
-    "judge_ratios",
     "judge_series",
     "judge_unpaired",
     "may_stop",

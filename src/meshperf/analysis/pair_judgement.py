@@ -22,12 +22,12 @@ from meshperf.analysis.power import detectable_difference
 from meshperf.analysis.readings import reading
 from meshperf.analysis.records import Estimate, MetricComparison, NoiseFloor, SecondVerdict
 from meshperf.analysis.series import PairedRounds, Series, merged_tail, series_of
-from meshperf.analysis.unpaired import UnpairedSeries, of_ratios, unpaired_series
+from meshperf.analysis.unpaired import UnpairedSeries, unpaired_series
 from meshperf.analysis.verdicts import FEWEST_ROUNDS, Judgement, judge
 from meshperf.spec.records import RunResult
 from meshperf.units import Unit
 
-__all__ = ["ALPHA", "JudgedMetric", "Terms", "judge_paired", "judge_ratios", "judge_series", "judge_unpaired"]
+__all__ = ["ALPHA", "JudgedMetric", "Terms", "judge_paired", "judge_series", "judge_unpaired"]
 
 ALPHA = 0.05
 
@@ -87,16 +87,6 @@ def judge_unpaired(
         )
         for metric in terms.metrics
     }
-    return judge_series(series, terms, paired=False)
-
-
-def judge_ratios(first: PairedRounds, second: PairedRounds, terms: Terms) -> Iterator[JudgedMetric]:
-    """Every metric of two arms of different sessions, or groups, by their ratios to the baseline of their own.
-
-    Args:
-        first, second: each arm with its own baseline; `second` is judged against `first`.
-    """
-    series = {metric: of_ratios(series_of(first, metric), series_of(second, metric)) for metric in terms.metrics}
     return judge_series(series, terms, paired=False)
 
 

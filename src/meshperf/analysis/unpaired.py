@@ -6,9 +6,6 @@ that one rule gives the verdict on both.
 Why this way: what was not measured side by side has nothing to cancel; the spread of both sets counts in full, and each
 may have its own.
 
-Where each session has a baseline of its own, what is compared is not the arms but their ratios to it (`of_ratios`): a
-machine that is faster on the second day drops out of both.
-
 What it assumes: that nothing but the subject moved between the two sessions. That is for `comparability` to say, which
 caps such a comparison at indicative unless each side has a baseline of its own.
 
@@ -28,10 +25,10 @@ from meshperf.analysis.figures import UNITS
 from meshperf.analysis.rank_sum import rank_sum_bounds
 from meshperf.analysis.readings import Reading, log_reach
 from meshperf.analysis.records import Estimate, RoundFigure
-from meshperf.analysis.series import Series, unbounded
+from meshperf.analysis.series import unbounded
 from meshperf.units import Unit
 
-__all__ = ["UnpairedSeries", "of_ratios", "unpaired_series"]
+__all__ = ["UnpairedSeries", "unpaired_series"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,8 +44,6 @@ class UnpairedSeries:
     rounds: tuple[RoundFigure, ...] = ()
     within: Estimate | None = None
     within_sd: float | None = None
-    amounts: tuple[tuple[float, ...], tuple[float, ...]] | None = None
-    """What is compared as amounts, where that is not the readings: added amounts over two baselines."""
 
     @property
     def unit(self) -> Unit:
@@ -71,8 +66,6 @@ class UnpairedSeries:
 
     def amount_contrast(self) -> Contrast:
         """Candidate minus baseline, in the metric's unit."""
-        if self.amounts is not None:
-            return unpaired_contrast(*self.amounts)
         return unpaired_contrast(
             [one.value for one in self.baseline],
             [one.value for one in self.candidate],
@@ -90,9 +83,7 @@ class UnpairedSeries:
 
     def amount_companion(self, confidence: float) -> tuple[float, float, float, float] | None:
         """The same of the amount."""
-        plain = ([one.value for one in self.baseline], [one.value for one in self.candidate])
-        a, b = plain if self.amounts is None else self.amounts
-        found = rank_sum_bounds(a, b, confidence)
+        found = rank_sum_bounds([one.value for one in self.baseline], [one.value for one in self.candidate], confidence)
         amount = self.amount_contrast()
         return None if found is None else (found[0], found[1] - amount.down, found[2] + amount.up, found[3])
 
@@ -116,14 +107,13 @@ class UnpairedSeries:
             confidence=confidence,
             n=contrast.n,
             unit=Unit.RATIO,
-            method=f"{self._what}, Welch interval on logs, not paired{_widened(contrast)}",
+            method="ratio of geometric means, Welch interval on logs, not paired" + _widened(contrast),
         )
 
     def amount(self, confidence: float = 0.95) -> Estimate:
         """Candidate minus baseline."""
         if self.pooled is not None:
-            added = self.pooled[1] - self.pooled[0] if self.amounts is None else self.amount_contrast().value
-            return unbounded(added, self.count, self.unit, confidence)
+            return unbounded(self.pooled[1] - self.pooled[0], self.count, self.unit, confidence)
         contrast = self.amount_contrast()
         low, high = contrast.bounds(confidence)
         return Estimate(
@@ -135,10 +125,6 @@ class UnpairedSeries:
             unit=self.unit,
             method="difference of means, Welch interval, not paired" + _widened(contrast),
         )
-
-    @property
-    def _what(self) -> str:
-        return "ratio of geometric means" if self.amounts is None else "ratio of ratios to the own baseline"
 
     def _reach(self) -> tuple[float, float]:
         a, b = [log_reach(one) for one in self.baseline], [log_reach(one) for one in self.candidate]
@@ -159,30 +145,6 @@ def unpaired_series(
         baseline=tuple(one for one in baseline if one.known),
         candidate=tuple(one for one in candidate if one.known),
         pooled=pooled,
-    )
-
-
-def of_ratios(first: Series, second: Series) -> UnpairedSeries:
-    """Two arms that were each paired with a baseline of their own session: `second` over `first`, as ratios to it."""
-    sides = []
-    for series in (first, second):
-        down, up = series.reach
-        sides.append(
-            tuple(
-                Reading(value=math.exp(log), low=math.exp(log - down), high=math.exp(log + up))
-                for log in series.log_ratios
-            )
-        )
-    pooled = None
-    if first.pooled is not None or second.pooled is not None:
-        a, b = (math.exp(_mean(series.log_ratios)) for series in (first, second))
-        pooled = (a, b)
-    return UnpairedSeries(
-        metric=first.metric,
-        baseline=sides[0],
-        candidate=sides[1],
-        pooled=pooled,
-        amounts=(first.added, second.added),
     )
 
 
