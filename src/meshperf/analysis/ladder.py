@@ -71,6 +71,8 @@ class LadderSum:
     residual: Estimate
     share: float
     """Residual by whole, with its sign; NaN where the whole is not above 0."""
+    rounds: tuple[int, ...] = ()
+    """Numbers of the rounds that have the whole and every summed step."""
     missing: tuple[str, ...] = ()
     """Summed steps without a price, which is why there is no residual."""
 
@@ -252,6 +254,7 @@ def _sum(rounds: _Rounds, prices: Sequence[StepPrice], metric: str, confidence: 
         total=total,
         residual=residual,
         share=residual.value / complete.value if complete.value > 0 else math.nan,
+        rounds=tuple(numbers),
         missing=missing,
     )
 

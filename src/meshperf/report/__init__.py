@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from meshperf.analysis.records import Comparison
     from meshperf.spec.imported import Imported
 
-__all__ = ["terminal", "terminal_run", "write", "write_imported", "write_runs"]
+__all__ = ["terminal", "terminal_ladders", "terminal_run", "write", "write_imported", "write_runs"]
 
 
 def write(
@@ -115,6 +115,27 @@ def terminal_run(run: RunResult, console: Console, *, only: Collection[str] = ()
     from meshperf.report.console import show_run
 
     show_run(run, console, only=only)
+
+
+def terminal_ladders(
+    comparisons: Sequence[Comparison], runs: Sequence[RunResult], console: Console, *, experiment_text: str
+) -> None:
+    """Print the price list of every comparison that is one; nothing for any other experiment.
+
+    Args:
+        runs: all runs of the experiment.
+        experiment_text: the experiment file as it was, from which the steps are read.
+    """
+    from meshperf.report import context, wording
+    from meshperf.report import ladder as price_list
+    from meshperf.report.console import show_sections
+
+    orders = price_list.orders_in(experiment_text)
+    for comparison in comparisons:
+        found = price_list.ladder_of(comparison, runs, orders)
+        if found is not None:
+            title = f"{wording.clean(comparison.experiment)}, {context.place(comparison)}"
+            show_sections(title, [price_list.section(found, runs)], console)
 
 
 def terminal(comparison: Comparison, console: Console) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from meshperf.analysis.records import Comparison
 from meshperf.report import charts as drawing
 from meshperf.report import context, data, naming, sections, wording
+from meshperf.report import ladder as price_list
 from meshperf.report.html import Part, html
 from meshperf.report.markdown import markdown
 from meshperf.spec.records import Facts, RunResult
@@ -38,27 +39,41 @@ def assemble(
     note = " ".join(filter(None, (missing, naming.footnote(runs))))
     shown_runs = [naming.labelled_run(run) for run in runs]
     several = len(comparisons) > 1
+    orders = price_list.orders_in(experiment_text)
+    ladders = [price_list.ladder_of(comparison, runs, orders) for comparison in comparisons]
     parts, files = [], {}
-    for comparison in map(naming.labelled, comparisons):
+    for comparison, ladder in zip(map(naming.labelled, comparisons), ladders, strict=True):
         own = context.own_runs(comparison, shown_runs)
         cell = f"{comparison.cell}-" if comparison.cell else ""
         prefix = f"load{comparison.load_point + 1}-{cell}" if several else ""
-        drawings = drawing.charts(comparison, own, prefix=prefix) if drawn else ()
+        drawings = drawing.charts(comparison, own, prefix=prefix, ladder=ladder) if drawn else ()
         for each in drawings:
             files[f"charts/{each.file}.svg"] = each.svg.encode()
             files[f"charts/{each.file}.png"] = each.png()
         heading = context.heading(comparison, own) if several else None
-        shown = sections.of_load_point(comparison, own)
+        shown = sections.of_load_point(
+            comparison, own, *(() if ladder is None else (price_list.section(ladder, runs),))
+        )
         parts.append(
             Part(heading=heading, prefix=prefix, sections=shown, drawings={each.name: each for each in drawings})
         )
-    carried = ("data.json", "data.csv")
+    priced = [(of.cell, ladder) for of, ladder in zip(comparisons, ladders, strict=True) if ladder is not None]
+    if priced:
+        files["price-list.csv"] = price_list.ladder_csv(priced).encode("utf-8", "replace")
+    carried = ("data.json", "data.csv", *(["price-list.csv"] if priced else []))
     rest = sections.circumstances(facts, experiment_text=experiment_text, command=command, files=carried)
     heading = "About this experiment" if several else None
     parts.append(Part(heading=heading, prefix="about-" if several else "", sections=rest, drawings={}))
 
     document = data.as_json(
-        data.document(comparisons, runs, facts=facts, command=command, experiment_text=experiment_text)
+        data.document(
+            comparisons,
+            runs,
+            facts=facts,
+            command=command,
+            experiment_text=experiment_text,
+            ladders=[ladder for _, ladder in priced],
+        )
     )
     title = wording.clean(comparisons[0].experiment) or "unnamed experiment"
     pictures = {

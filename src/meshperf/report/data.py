@@ -16,6 +16,7 @@ from datetime import datetime
 from enum import Enum
 from typing import Any
 
+from meshperf.analysis.ladder import Ladder
 from meshperf.analysis.records import Comparison
 from meshperf.report.quantiles import MARKS, curve, deepest
 from meshperf.spec.records import Facts, RunResult
@@ -30,15 +31,22 @@ _COLUMNS = (
 
 
 def document(
-    comparisons: Sequence[Comparison], runs: Sequence[RunResult], *, facts: Facts, command: str, experiment_text: str
+    comparisons: Sequence[Comparison],
+    runs: Sequence[RunResult],
+    *,
+    facts: Facts,
+    command: str,
+    experiment_text: str,
+    ladders: Sequence[Ladder] = (),
 ) -> dict[str, Any]:
-    """Everything the report shows, as plain JSON values in SI units."""
+    """Everything the report shows, as plain JSON values in SI units. `ladders`: price lists, where there are any."""
     return {
         "format": FORMAT,
         "command": command,
         "experiment_text": experiment_text,
         "facts": _plain(facts),
         "comparisons": _plain(comparisons),
+        **({"price_lists": _plain(ladders)} if ladders else {}),
         "runs": [_run(run) for run in runs],
     }
 

@@ -26,8 +26,8 @@ _READING = (
 )
 
 
-def of_load_point(comparison: Comparison, runs: Sequence[RunResult]) -> tuple[Section, ...]:
-    """All sections of one comparison; `runs` are those of its load point."""
+def of_load_point(comparison: Comparison, runs: Sequence[RunResult], *after_verdicts: Section) -> tuple[Section, ...]:
+    """All sections of one comparison; `runs` are those of its load point. `after_verdicts`: made elsewhere."""
     related = any(prose.related(comparison, metric) for metric in comparison.metrics)
     ratio_note = () if related else ("No ratio plot: these classes of comparability state no ratios with intervals.",)
     comparability = comparison.comparability
@@ -45,6 +45,7 @@ def of_load_point(comparison: Comparison, runs: Sequence[RunResult]) -> tuple[Se
                 title="Verdicts",
                 exhibits=tuple(Exhibit(table=table) for table in verdicts.verdicts(comparison)),
             ),
+            *after_verdicts,
             Section(
                 key="comparability",
                 title="Is it comparable?",

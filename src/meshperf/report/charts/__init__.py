@@ -15,6 +15,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from meshperf.analysis.ladder import Ladder
 from meshperf.analysis.records import Comparison
 from meshperf.errors import PrerequisiteError
 from meshperf.report.charts.drawing import Drawing, draw
@@ -45,6 +46,10 @@ _TITLES = {
         "Noise floors",
         "The ratio of two fresh copies of the same arm for each metric, with the noise floor as a band.",
     ),
+    "waterfall": (
+        "The price list",
+        "What each summed step adds to the baseline, one bar after the other, then the residual and the whole.",
+    ),
     "series": (
         "The run over time",
         "Requests due and answered a second, response times and failures in each interval of the run.",
@@ -71,14 +76,19 @@ def require() -> None:
         )
 
 
-def charts(comparison: Comparison, runs: Sequence[RunResult], *, prefix: str = "") -> tuple[Drawing, ...]:
+def charts(
+    comparison: Comparison, runs: Sequence[RunResult], *, prefix: str = "", ladder: Ladder | None = None
+) -> tuple[Drawing, ...]:
     """Draw all charts of one comparison; `runs` are those of its load point, `prefix` goes before each file name.
+
+    Args:
+        ladder: its price list, where it is one.
 
     Raises:
         PrerequisiteError: MP3004, the chart libraries are not installed.
     """
     require()
-    from meshperf.report.charts import components, interval_plot, percentiles, rounds
+    from meshperf.report.charts import components, interval_plot, percentiles, rounds, waterfall
 
     arms = [comparison.baseline, *(a.arm for a in comparison.arms), *(m.arm for m in comparison.metrics)]
     arms += [run.arm for run in runs]
@@ -90,6 +100,7 @@ def charts(comparison: Comparison, runs: Sequence[RunResult], *, prefix: str = "
         "cpu": components.cpu(comparison),
         "memory": components.memory(comparison),
         "noise": interval_plot.noise(comparison, style),
+        "waterfall": waterfall.waterfall(ladder) if ladder is not None else None,
     }
     return _drawn(specifications, prefix)
 
