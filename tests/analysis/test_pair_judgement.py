@@ -136,3 +136,8 @@ def test_an_inconclusive_verdict_says_how_many_rounds_more():
     found = _p50(a, b, margins={"p50": 0.02})
     assert found.verdict is Verdict.INCONCLUSIVE
     assert f"({found.rounds_needed - 6} more)" in found.reason
+
+
+def test_of_runs_without_known_times_no_order_is_claimed():
+    a, b = ([replace(run, start_time=BEGIN, end_time=BEGIN) for run in runs] for runs in _runs())
+    assert not one_after_the_other(pair_rounds([*a, *b], baseline=("baseline", 0), candidate=("envoy", 0)).pairs)

@@ -171,6 +171,7 @@ def one_after_the_other(pairs: Sequence[Pair]) -> bool:
     a, b = [pair.baseline for pair in pairs], [pair.candidate for pair in pairs]
     return any(
         max(run.end_time for run in first) <= min(run.start_time for run in second)
+        and first[0].start_time < second[0].start_time  # of runs without a known time nothing is said
         for first, second in ((a, b), (b, a))
     )
 
