@@ -31,6 +31,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "verify": ("verify", "Check a bundle's digests and derive its figures again."),
     "list": ("list_results", "Stored experiments."),
     "show": ("show", "One stored experiment or bundle, in the terminal."),
+    "compare": ("compare", "Compare bundles, stored results, result documents and other tools' files."),
     "report": ("report", "Write the report of a stored experiment or bundle."),
     "cost": ("cost", "Money per million requests, and what an arm adds to a fleet."),
     "meshmark": ("meshmark", "MeshMark-R: one number for a mesh's cost, with its vector."),
