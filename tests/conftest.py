@@ -95,8 +95,6 @@ NEEDS = {
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    config.addinivalue_line("markers", "needs_consul: needs a Consul binary")
-    config.addinivalue_line("markers", "needs_istio: needs Istio's programs and its template of Envoy's bootstrap")
     # A shell that starts us in the background ignores SIGINT for us and for every process a test starts and interrupts.
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
