@@ -62,6 +62,8 @@ def plan(recipes: Sequence[Recipe], *, rebuild: bool = False) -> tuple[Step, ...
 def _step(recipe: Recipe, program: Program, rebuild: bool) -> Step:
     path = program_dir() / program.name
     record = None if rebuild or not is_program(path) else BuildRecord.beside(path)
+    if any(not path.with_name(name).is_file() for name in recipe.files):
+        record = None
     if record is not None:
         asked = (recipe.module, recipe.version, recipe.h1, program.package, recipe.flags, program.start_sha256)
         made = (record.module, record.version, record.h1, record.package, record.flags, record.start_sha256)
@@ -142,6 +144,11 @@ def _wrapper(step: Step, go: Go, scratch: Path, note: Note) -> Path:
     folder = scratch / recipe.name
     folder.mkdir()
     write_wrapper(folder, recipe, upstream)
+    with storage(step.path.parent):
+        for name, source in recipe.files.items():
+            part = step.path.with_name(f".{name}{PART}")
+            part.write_bytes((upstream / source).read_bytes())
+            part.replace(step.path.with_name(name))
     return folder
 
 

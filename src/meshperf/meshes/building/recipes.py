@@ -61,6 +61,8 @@ class Recipe:
     programs: tuple[Program, ...]
     ldflags: str
     room: Room
+    files: Mapping[str, str] = field(default_factory=dict)
+    """What the programs need beside them: name there to path in the module, whose checksum covers it."""
     remark: str = ""
     """What its user should know before publishing figures."""
 
@@ -74,11 +76,19 @@ def start_program(name: str) -> str:
     return files("meshperf.meshes.building").joinpath(name, "main.go.txt").read_text()
 
 
-def _recipe(name: str, *, programs: tuple[Program, ...], ldflags: str, room: Room, remark: str = "") -> Recipe:
+def _recipe(
+    name: str,
+    *,
+    programs: tuple[Program, ...],
+    ldflags: str,
+    room: Room,
+    files: Mapping[str, str] | None = None,
+    remark: str = "",
+) -> Recipe:
     pin = _PINS[name]
     return Recipe(
         name=name, module=pin["module"], version=pin["version"], h1=pin["h1"], nested=pin["nested"],
-        programs=programs, ldflags=ldflags, room=room, remark=remark,
+        programs=programs, ldflags=ldflags, room=room, files=files or {}, remark=remark,
     )  # fmt: skip
 
 
@@ -96,6 +106,7 @@ RECIPES: Mapping[str, Recipe] = {
             ),
             ldflags=_STRIPPED,
             room=Room(programs=_GIB // 2, build_cache=3 * _GIB, modules=2 * _GIB),
+            files={"envoy_bootstrap_tmpl.json": "tools/packaging/common/envoy_bootstrap.json"},
             remark="a development commit, its istiod started by a program of meshperf's: name it so with its figures",
         ),
         _recipe(
