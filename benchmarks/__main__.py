@@ -40,6 +40,7 @@ NAMES = {
     "resolution": "benchmarks.resolution",
     "kill": "benchmarks.kill_anywhere",
     "generators": "benchmarks.generators_truth",
+    "history": "benchmarks.history_power",
     "simulations": "benchmarks.simulations",
 }
 USUAL = ("speed", "stall", "delay", "dispersion", "memory", "acceptance")

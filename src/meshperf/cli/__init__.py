@@ -32,9 +32,11 @@ VERBS: dict[str, tuple[str, str]] = {
     "list": ("list_results", "Stored experiments."),
     "show": ("show", "One stored experiment or bundle, in the terminal."),
     "compare": ("compare", "Compare bundles, stored results, result documents and other tools' files."),
+    "gate": ("gate", "Hold results to objectives and margins from a file."),
     "report": ("report", "Write the report of a stored experiment or bundle."),
     "cost": ("cost", "Money per million requests, and what an arm adds to a fleet."),
     "meshmark": ("meshmark", "MeshMark-R: one number for a mesh's cost, with its vector."),
+    "history": ("history", "An experiment's figures over time: since when, and by how much."),
     "export": ("export", "Write results in other tools' formats."),
     "schema": ("schema", "JSON Schema of the documents."),
 }
