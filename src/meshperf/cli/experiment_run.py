@@ -80,6 +80,7 @@ def run_experiment(
     else:
         for comparison in comparisons:
             report.terminal(comparison, to_show)
+        report.terminal_ladders(comparisons, runs, to_show, experiment_text=shown_text(bundle.experiment_text()))
     to_tell.print(f"report: {bundle.path / 'report.html'}", markup=False)
     to_tell.print(f"check it: meshperf verify {shlex.quote(str(bundle.path))}", markup=False)
     if store:
