@@ -19,5 +19,6 @@ def test_a_rate_of_alarms_above_its_limit_is_a_miss() -> None:
     alarmed = Tally(**shared, step=0.0, found=0.12, inside=math.nan)
     sure = Tally(**shared, step=3.0, found=1.0, inside=0.5)
     assert [each.met for each in findings([alarmed, sure])] == [False, False]
-    assert [each.met for each in findings([Tally(**shared, step=0.0, found=0.05, inside=math.nan),
-                                           Tally(**shared, step=3.0, found=1.0, inside=0.95)])] == [True, True]  # fmt: skip
+    calm = Tally(**shared, step=0.0, found=0.05, inside=math.nan)
+    placed = Tally(**shared, step=3.0, found=1.0, inside=0.95)
+    assert [each.met for each in findings([calm, placed])] == [True, True]
