@@ -21,13 +21,15 @@ from types import TracebackType
 
 from meshperf.environments import host_facts, processes
 from meshperf.environments.addresses import is_taken
+from meshperf.environments.base_environment import base_environment
 from meshperf.environments.cpus import assign
 from meshperf.environments.namespaces import NamespaceNetwork, cable, inhabitants
 from meshperf.environments.network import LoopbackNetwork, Network
 from meshperf.environments.pod_limits import PodLimits, members
 from meshperf.environments.probes import file_ready
-from meshperf.environments.process_failures import WHO_LISTENS, how_ended, last_lines, not_ready
+from meshperf.environments.process_failures import LOG_LINES, WHO_LISTENS, died, how_ended, last_lines, not_ready
 from meshperf.environments.reaching import parse
+from meshperf.environments.root_cause import root_cause
 from meshperf.environments.scratch import make_folder
 from meshperf.environments.site import CpuPlan, LimitPressure, Process, ProcessSpec
 from meshperf.environments.site_state import SCRATCH_PREFIX, SiteState
@@ -117,7 +119,7 @@ class LocalSite:
         try:
             self.work_dir.mkdir(mode=0o700)
             (self.work_dir / "logs").mkdir(mode=0o700)
-            self._supervision = Supervision(_base_environment(), self.work_dir / "logs" / "supervisor.log")
+            self._supervision = Supervision(base_environment(), self.work_dir / "logs" / "supervisor.log")
         except OSError as error:
             code = "MP5402" if error.errno == 28 else "MP5401"
             raise StorageError(code, f"cannot set up the folder {self.work_dir}: {error.strerror}") from error
@@ -130,7 +132,10 @@ class LocalSite:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        cause = None if self._closed or self._supervision is None else root_cause(error, self.work_dir, self.check)
         self.close()
+        if cause is not None:
+            raise cause from error
 
     def address(self, host: str) -> str:
         """The address of a host, one of its own for each name; the same name gives the same address."""
@@ -203,7 +208,7 @@ class LocalSite:
         try:
             ended = supervision.run(
                 argv,
-                env=_base_environment(),
+                env=base_environment(),
                 output=output,
                 log=log,
                 cwd=self.work_dir,
@@ -214,7 +219,10 @@ class LocalSite:
             raise DeploymentError("MP5102", f"`{named}` could not be started: {error}", log=last_lines(log)) from error
         if ended.late or ended.status != 0:
             why = f"did not end within {deadline_s:g} s" if ended.late else f"failed ({how_ended(ended.status)})"
-            raise DeploymentError("MP5102", f"`{named}` {why}", log=last_lines(log) or last_lines(output))
+            # Programs say what went wrong on either stream.
+            raise DeploymentError(
+                "MP5102", f"`{named}` {why}", log=(*last_lines(output), *last_lines(log))[-LOG_LINES:]
+            )
         printed = output.read_text(errors="replace")
         output.unlink()
         log.unlink()
@@ -239,7 +247,7 @@ class LocalSite:
             child = supervision.spawn(
                 name=spec.name,
                 argv=spec.argv,
-                env={**_base_environment(), **spec.env},
+                env={**base_environment(), **spec.env},
                 cpus=allowed,
                 log=log,
                 cwd=self.work_dir,
@@ -268,6 +276,8 @@ class LocalSite:
             ended = _status(supervision, process)
             if ended is not None:
                 del self._running[process.pid, process.start_ticks]
+                # What it started holds its addresses still: nobody else has taken them.
+                processes.kill_and_wait(processes.orphans_of([process.pid], self.work_dir))
                 raise self._not_ready(
                     "MP5102", f"{spec.name} ended before it was ready ({how_ended(ended)})", spec, process
                 )
@@ -296,11 +306,7 @@ class LocalSite:
         for identity, process in self._running.items():
             status = by_pid[identity].status
             if status is not None:
-                raise DeploymentError(
-                    "MP5104",
-                    f"{process.name} ended during the measurement ({how_ended(status)})",
-                    log=last_lines(process.log),
-                )
+                raise died(process.name, status, last_lines(process.log))
 
     def facts(self) -> Facts:
         """Facts of this machine under `host.`, and which cores each role may use."""
@@ -373,11 +379,6 @@ class LocalSite:
             namespaces=self._network.made(),
             groups=self._limits.groups,
         ).write(self._state_file)
-
-
-def _base_environment() -> dict[str, str]:
-    """All that a process inherits. The language is fixed, or messages and number formats would depend on the user."""
-    return {"PATH": os.environ.get("PATH", os.defpath), "LANG": "C.UTF-8"}
 
 
 def _taken(spec: ProcessSpec, namespace: str | None) -> tuple[str, ...]:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from meshperf.errors import DeploymentError
 
-__all__ = ["WHO_LISTENS", "how_ended", "last_lines", "not_ready"]
+__all__ = ["LOG_LINES", "WHO_LISTENS", "died", "how_ended", "last_lines", "not_ready"]
 
 LOG_LINES = 20
 WHO_LISTENS = "another process listens there; `ss -ltnp` shows which one"
@@ -32,6 +32,14 @@ def not_ready(code: str, what: str, *, log: Sequence[str], taken: Sequence[str])
         where = f"address {', '.join(taken)} is taken" if taken else "an address is taken"
         return DeploymentError("MP5103", f"{what}: {where}", log=log, hint=WHO_LISTENS)
     return DeploymentError(code, what, log=log, hint="its last lines say why" if log else "it wrote nothing")
+
+
+def died(name: str, status: int, log: Sequence[str]) -> DeploymentError:
+    """The error for a process that was up and ended by itself, or was ended from outside."""
+    hint = "its last lines say why" if log else "it wrote nothing"
+    if status == -signal.SIGKILL:
+        hint = "somebody killed it, or the kernel did for want of memory (`dmesg` tells)"
+    return DeploymentError("MP5104", f"{name} ended during the measurement ({how_ended(status)})", log=log, hint=hint)
 
 
 def last_lines(log: Path) -> tuple[str, ...]:

@@ -55,8 +55,11 @@ class SiteState:
             beside.write_text(json.dumps({"version": 1, **asdict(self)}))
             beside.replace(path)
         except OSError as error:
+            with contextlib.suppress(OSError):
+                beside.unlink(missing_ok=True)
             code = "MP5402" if error.errno == 28 else "MP5401"
-            raise StorageError(code, f"cannot note the site's processes in {path.parent}: {error.strerror}") from error
+            what = f"cannot note the site's processes in {path.parent}: {error.strerror}"
+            raise StorageError(code, what, hint="mend that, or name another folder with MESHPERF_STATE") from error
 
     @classmethod
     def read(cls, path: Path) -> SiteState | None:

@@ -197,7 +197,7 @@ def test_a_command_that_fails_tells_how_with_its_last_lines(pods: LocalSite) -> 
         pods.run(python("import sys; print('out'); sys.exit('no such rule')"), host="a")
     assert caught.value.code == "MP5102"
     assert "exit code 1" in caught.value.message
-    assert caught.value.log == ("no such rule",)
+    assert caught.value.log == ("out", "no such rule")
 
 
 def test_a_command_that_cannot_be_started_is_named(pods: LocalSite) -> None:

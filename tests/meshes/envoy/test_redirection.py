@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from meshperf.errors import PrerequisiteError
+from meshperf.meshes.envoy import redirection
 from meshperf.meshes.envoy.redirection import MARK, require_iptables, rules
 
 
@@ -21,7 +22,7 @@ def test_a_pod_without_a_service_takes_no_calls() -> None:
 
 
 def test_without_the_program_the_arm_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PATH", "/nowhere")
+    monkeypatch.setattr(redirection, "base_environment", lambda: {"PATH": "/nowhere"})
     with pytest.raises(PrerequisiteError, match="iptables") as refused:
         require_iptables()
     assert refused.value.code == "MP3005"

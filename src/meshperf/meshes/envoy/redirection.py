@@ -12,6 +12,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Sequence
 
+from meshperf.environments.base_environment import base_environment
 from meshperf.environments.site import Site
 from meshperf.errors import PrerequisiteError
 from meshperf.meshes.envoy.layout import INBOUND_PORT, REDIRECTED_PORT
@@ -30,7 +31,7 @@ def require_iptables() -> None:
     Raises:
         PrerequisiteError: MP3005, the program is not there.
     """
-    if shutil.which(_PROGRAM) is None:
+    if shutil.which(_PROGRAM, path=base_environment()["PATH"]) is None:
         raise PrerequisiteError(
             "MP3005",
             "`interception: transparent` needs the program `iptables`",
