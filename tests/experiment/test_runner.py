@@ -103,6 +103,17 @@ def test_a_round_that_breaks_is_kept_as_a_record_and_redone(
     assert any("broken: " in reason for reason in reasons(out))
 
 
+def test_what_breaks_every_attempt_is_the_error_that_ends_the_experiment(
+    tmp_path: Path, machine: Machine, told: list[Event]
+) -> None:
+    died = DeploymentError("MP5104", "envoy-client ended", log=["out of memory"])
+    machine.fail = dict.fromkeys(range(1, 10), died)
+    with pytest.raises(DeploymentError) as caught:
+        execute(tmp_path, told)
+    assert caught.value is died, "not MP4002, which is about a machine that is not quiet"
+    assert [call for call in machine.calls if call[0] > 1] == []
+
+
 def test_a_guard_on_the_machine_excludes_the_whole_round(tmp_path: Path, machine: Machine, told: list[Event]) -> None:
     steal = GuardReading(
         guard="steal", value=0.2, unit="1", warn_above=0.01, invalid_above=0.05, outcome="invalid"

@@ -144,7 +144,9 @@ def test_another_program_of_that_name_is_refused_with_what_it_said(tmp_path: Pat
     other = dataclasses.replace(SPEC, pattern=r"Sample v(?P<version>\S+)")
     with pytest.raises(PrerequisiteError, match="does not say a Sample version") as refused:
         find_binary(other, executable())
-    assert "meshperf-workload" in str(refused.value.hint)
+    assert "meshperf-workload (from option)" in refused.value.message
+    assert "it printed 'meshperf-workload " in refused.value.message
+    assert SPEC.hint in str(refused.value.hint), "the next step"
 
 
 def system_program(name: str) -> Path:

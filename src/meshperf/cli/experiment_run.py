@@ -22,6 +22,7 @@ from meshperf.errors import ExitCode, StorageError, UsageError
 from meshperf.experiment.bundle import Bundle
 from meshperf.experiment.bundle_reading import MANIFEST, BundleView
 from meshperf.experiment.bundle_replacement import replace_bundle
+from meshperf.experiment.feasibility import require_feasible
 from meshperf.experiment.judgement import judge_runs
 from meshperf.experiment.runner import execute
 from meshperf.spec.experiment import Experiment
@@ -52,6 +53,7 @@ def run_experiment(
     command = command_line(file, quick=quick)
     if quick:
         experiment = _quick(experiment)
+    require_feasible(experiment)  # before there is a folder: what is refused leaves none
     to_show, to_tell = consoles()
     for line in sweep(state_dir()):
         to_tell.print(f"swept up after an earlier run: {line}", markup=False)

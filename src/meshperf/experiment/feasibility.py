@@ -6,6 +6,7 @@ alone, and a user would rather hear it now than in the second round.
 
 from __future__ import annotations
 
+from meshperf.environments.namespaces import require_namespaces
 from meshperf.experiment.offered import counted_phase, steady_phase
 from meshperf.experiment.plan import Plan
 from meshperf.load.generators import require_fit
@@ -29,6 +30,8 @@ def require_feasible(experiment: Experiment) -> None:
     Raises:
         UsageError: MP1007, MP1008. PrerequisiteError: a binary, a generator or a right of this user is missing.
     """
+    if experiment.environment == "netns":
+        require_namespaces()
     _require_generators(experiment)
     graph = experiment.workload.as_graph()
     for arm in experiment.arms.values():

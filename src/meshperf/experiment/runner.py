@@ -72,6 +72,8 @@ class _Loop:
     began: float = 0.0
     round_began: float = 0.0
     durations: list[float] = field(default_factory=list)
+    broken: DeploymentError | TargetError | None = None
+    """Why the last attempt at a round did not come to its end; None: it did."""
     before: dict[str, RunResult] = field(default_factory=dict)
     """Runs of rounds that were finished before this process began, one a resident."""
 
@@ -93,6 +95,8 @@ class _Loop:
             self.round_began = time.monotonic()
             while not self._round(number, attempt):
                 attempt += 1
+                if spare == 0 and self.broken is not None:
+                    raise self.broken  # it names the process and shows its last lines
                 if spare == 0:
                     raise ComparisonError(
                         "MP4002",
@@ -125,7 +129,9 @@ class _Loop:
             if broken.code not in _BROKEN_ROUND:
                 raise
             self._exclude(runs, f"broken: {broken.message}")
+            self.broken = broken
             return False
+        self.broken = None
         guilty = _violated(runs)
         if guilty:
             self._exclude(runs, guilty)

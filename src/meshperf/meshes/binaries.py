@@ -159,8 +159,8 @@ def _identified(spec: BinarySpec, path: Path, origin: str, changed_ns: int, size
         article = "an" if spec.title[0] in "AEIOU" else "a"
         raise PrerequisiteError(
             spec.code,
-            f"the program from {origin} does not say {article} {spec.title} version",
-            hint=said.strip()[:200] or f"it printed nothing; {spec.hint}",
+            f"{path.name} (from {origin}) does not say {article} {spec.title} version: it printed {_first(said)}",
+            hint=f"{spec.hint}, or name a binary with {spec.variable}",
         )
     groups = match.groupdict()
     built = go_build(path)
@@ -223,6 +223,11 @@ def _printed(argv: Sequence[str], environment: Mapping[str, str], folder: str) -
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
     return data
+
+
+def _first(said: str) -> str:
+    line = said.strip().partition("\n")[0]
+    return repr(line[:120]) if line else "nothing"
 
 
 def _settings(built: GoBuild) -> str:
