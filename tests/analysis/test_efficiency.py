@@ -79,6 +79,7 @@ def test_cpu_clocks_of_slices_are_divided_by_the_time_they_cover() -> None:
     )  # fmt: skip
     use = use_of(replace(run, slices=(piece,)))
     assert (use.cores, use.rate_rps, use.cpu_s_per_ok) == pytest.approx((0.1, 200.0, 0.0005))
+    assert use.achieved_rps == pytest.approx(run.achieved_rps)
 
 
 def test_throughput_lies_between_the_last_rate_that_held_and_the_first_that_broke() -> None:

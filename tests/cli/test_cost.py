@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -80,3 +81,12 @@ def test_options_that_make_no_sense_are_told(
 def test_the_report_does_not_go_into_a_bundle(bundle: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["cost", bundle, "--prices", PRICES, "--out", bundle]) != 0
     assert "error[" in capsys.readouterr().err
+
+
+def test_an_arm_that_has_no_estimate_for_a_fleet_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    runs = ladder_sample.ladder(rates=(500.0,), rounds=3, requests=1000)
+    apart = [replace(run, group=1, run_id=f"{run.run_id}-b") if run.arm == "envoy" else run for run in runs]
+    arguments = ["cost", str(ladder_sample.bundle(tmp_path, apart)), "--prices", PRICES, "--pods", "4", "--rate", "500"]
+    assert main(arguments) == 0
+    said = capsys.readouterr()
+    assert "envoy: no estimate for a fleet" in said.err and "What it adds to your fleet" not in said.out

@@ -85,7 +85,7 @@ def arm_cost(
         against: the baseline's, None for the baseline itself.
     """
     uses = [use_of(run) for run in runs]
-    rate = math.fsum(use.rate_rps for use in uses) / len(uses)
+    rate = math.fsum(use.achieved_rps for use in uses) / len(uses)
     parts = [_parts(use, price) for use in uses]
     added = None
     if against is not None:
@@ -135,7 +135,7 @@ def energy(facts: Facts) -> str:
 def _parts(use: RunUse, price: NodePrice) -> tuple[float, float]:
     """Money for CPU time and for memory, of a million requests."""
     cpu = use.cpu_s_per_ok * MILLION / HOUR_S * price.vcpu_hour
-    held_h = MILLION / use.rate_rps / HOUR_S if use.rate_rps > 0 else math.nan
+    held_h = MILLION / use.achieved_rps / HOUR_S if use.achieved_rps > 0 else math.nan
     return cpu, use.memory_bytes / GIB * price.gib_hour * held_h
 
 

@@ -59,7 +59,9 @@ class RunUse:
     group: int
     load_point: int
     rate_rps: float
-    """Successful requests per second of the time that the CPU clocks cover."""
+    """Successful requests per second of the time that the CPU clocks cover, drains of slices included: for the line."""
+    achieved_rps: float
+    """Successful requests per second of counted time: what the arm was seen to do."""
     cores: float
     cpu_s_per_ok: float
     memory_bytes: float
@@ -85,7 +87,7 @@ class CpuLine:
     slope: Estimate
     intercept: Estimate
     rates_rps: tuple[float, ...]
-    """Mean successful rate at each load point, rising."""
+    """Mean achieved rate at each load point, rising."""
     worst: float
     rounds: Mapping[tuple[int, int], RoundLine] = field(default_factory=dict)
     """By round and group."""
@@ -125,6 +127,7 @@ def use_of(run: RunResult) -> RunUse:
         group=run.group,
         load_point=run.load_point,
         rate_rps=requests / covered_s if covered_s > 0 else math.nan,
+        achieved_rps=run.achieved_rps,
         cores=spent / covered_s if covered_s > 0 else math.nan,
         cpu_s_per_ok=spent / requests if requests else math.nan,
         memory_bytes=figure(run, "memory"),
@@ -157,7 +160,7 @@ def cpu_line(arm: str, uses: Sequence[RunUse]) -> CpuLine | None:
         return None
     points = sorted({use.load_point for use in uses})
     rates = [
-        float(np.mean([use.rate_rps for use in uses if use.load_point == point and use.rate_rps > 0]))
+        float(np.mean([use.achieved_rps for use in uses if use.load_point == point and use.rate_rps > 0]))
         for point in points
         if any(use.load_point == point and use.rate_rps > 0 for use in uses)
     ]

@@ -144,7 +144,7 @@ def _nearest_point(uses: Sequence[RunUse], rate_rps: float) -> int:
 
 
 def _mean_rate(uses: Sequence[RunUse], point: int) -> float:
-    rates = [use.rate_rps for use in uses if use.load_point == point]
+    rates = [use.achieved_rps for use in uses if use.load_point == point]
     return math.fsum(rates) / len(rates)
 
 

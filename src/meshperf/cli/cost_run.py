@@ -99,6 +99,9 @@ def _report(
             fleet_cost(runs, arm=arm, baseline=cell.baseline, pods=pods, rate_rps=rate, prices=prices, node=node)
             for arm in cell.arms[1:]
         ]
+    for arm, estimate in zip(cell.arms[1:], fleet, strict=False):
+        if estimate is None:
+            click.echo(f"{arm}: no estimate for a fleet, no round has both arms with everything measured", err=True)
     others = dict.fromkeys(use.role for run in runs for use in run.resources if use.role not in _COUNTED_ROLES)
     return CostReport(
         experiment=f"{kept.name}, {cell.name}" if cell.name else kept.name,

@@ -52,7 +52,8 @@ def _chart(of: HistorySeries, name: str) -> Any:
         mean = math.exp(math.fsum(logs) / len(logs)) / step
         levels.append({"time": begin.isoformat(), "end": end.isoformat(), "value": mean})
     title = f"{name} [{unit}]" if unit else name
-    x = alt.X("time:T", title="time of the result (UTC)", scale=alt.Scale(type="utc"))
+    axis = alt.Axis(format="%Y-%m-%d", labelOverlap=True, tickCount=8)
+    x = alt.X("time:T", title="time of the result (UTC)", scale=alt.Scale(type="utc"), axis=axis)
     y = alt.Y("value:Q", title=title, scale=alt.Scale(zero=False))
     bounds = alt.Chart(rows_of(rows)).mark_rule(color=MUTED).encode(x=x, y=alt.Y("low:Q", title=title), y2="high:Q")
     dots = alt.Chart(rows_of(rows)).mark_point(color=INK, filled=True, size=42).encode(x=x, y=y)
