@@ -10,7 +10,7 @@ import math
 
 import numpy as np
 
-from benchmarks.simulated_documents import Logs, Noise, documents, paired
+from benchmarks.simulated_documents import Noise, documents, paired
 from benchmarks.tally import Table, at_least, at_most, percent, rng_of
 from meshperf.analysis import (
     MetricComparison,
@@ -22,6 +22,7 @@ from meshperf.analysis import (
     plan_stopping,
     rounds_for,
 )
+from meshperf.spec.records import RunResult
 
 __all__ = ["planning", "stopping"]
 
@@ -42,10 +43,9 @@ def stopping(seed: int, experiments: int) -> Table:
             rng, noise = rng_of(seed, 8, place, at), Noise(sd=SD)
             ended: dict[str, list[MetricComparison]] = {"plan": [], "once": [], "every": []}
             for _ in range(experiments):
-                a, b = noise.draw(rng, rounds), noise.draw(rng, rounds) + math.log(ratio)
-                ended["plan"].append(_until(a, b, plan))
-                ended["once"].append(_until(a, b, once))
-                ended["every"].append(_until(a, b, every))
+                arms = documents(noise.draw(rng, rounds), noise.draw(rng, rounds) + math.log(ratio))
+                for name, looks in (("plan", plan), ("once", once), ("every", every)):
+                    ended[name].append(_until(arms, looks))
             different = {name: sum(map(_different, found)) for name, found in ended.items()}
             covered = {
                 name: sum(one.ratio.low <= ratio <= one.ratio.high for one in found) for name, found in ended.items()
@@ -74,12 +74,12 @@ def planning(seed: int, experiments: int) -> Table:
             rng, noise = rng_of(seed, 9, place, at), Noise(sd=0.03)
             reached, planned = 0, []
             for _ in range(experiments):
-                pilot = _judged(noise.draw(rng, pilot_rounds), noise.draw(rng, pilot_rounds), 0.05)
+                pilot = _judged(documents(noise.draw(rng, pilot_rounds), noise.draw(rng, pilot_rounds)), 0.05)
                 plan = rounds_for(pilot_of(pilot, slices=0), wanted)
                 if plan is None:
                     continue
                 planned.append(plan.rounds)
-                made = _judged(noise.draw(rng, plan.rounds), noise.draw(rng, plan.rounds), 0.05)
+                made = _judged(documents(noise.draw(rng, plan.rounds), noise.draw(rng, plan.rounds)), 0.05)
                 reached += math.sqrt(made.ratio.high / made.ratio.low) - 1 <= wanted
             of = len(planned)
             row = (str(pilot_rounds), f"{wanted:.0%}", percent(reached, of), "80 %", f"{np.median(planned):.0f}")
@@ -90,16 +90,16 @@ def planning(seed: int, experiments: int) -> Table:
     return table
 
 
-def _until(baseline: Logs, candidate: Logs, plan: StoppingPlan) -> MetricComparison:
+def _until(arms: tuple[list[RunResult], list[RunResult]], plan: StoppingPlan) -> MetricComparison:
     """The look at which it ended."""
     for look, alpha in zip(plan.looks, plan.alphas, strict=True):
-        found = _judged(baseline[:look], candidate[:look], alpha)
+        found = _judged((arms[0][:look], arms[1][:look]), alpha)
         if found.verdict in DECIDED:
             break
     return found
 
 
-def _judged(baseline: Logs, candidate: Logs, alpha: float) -> MetricComparison:
+def _judged(arms: tuple[list[RunResult], list[RunResult]], alpha: float) -> MetricComparison:
     terms = Terms(
         arm="envoy",
         against="baseline",
@@ -109,7 +109,7 @@ def _judged(baseline: Logs, candidate: Logs, alpha: float) -> MetricComparison:
         margins={"p50": 0.05},
         alpha=alpha,
     )
-    (judged,) = judge_paired(paired(*documents(baseline, candidate)), terms)
+    (judged,) = judge_paired(paired(*arms), terms)
     return judged.comparison
 
 

@@ -61,31 +61,34 @@ def power(seed: int, experiments: int) -> Table:
 
 def minimum(seed: int, experiments: int) -> Table:
     """Power at the printed minimum detectable difference, and of the plans for equality and non-inferiority."""
-    table = Table(rows=[("question", "CV", "margin", "runs an arm", "true ratio", "shown", "promised")])
+    table = Table(rows=[("question", "CV", "margin", "runs an arm", "true ratio", "t alone", "shown", "promised")])
     terms = Terms(arm="envoy", against="baseline", grade="A", family=("p50",), metrics=("p50",))
     for place, (cv, runs) in enumerate(((0.02, 5), (0.05, 5), (0.05, 10), (0.10, 10), (0.10, 20))):
         least = detectable_difference(cv, runs, paired=False)
         assert least is not None
-        rng, noise, hits = rng_of(seed, 4, place), Noise(sd=cv), 0
+        rng, noise, hits, alone = rng_of(seed, 4, place), Noise(sd=cv), 0, 0
         for _ in range(experiments):
             a, b = documents(noise.draw(rng, runs), noise.draw(rng, runs) + math.log1p(least))
             (judged,) = judge_unpaired(a, b, terms)
-            hits += judged.comparison.ratio.low > 1
-        table.rows.append(
-            ("difference", f"{cv:.0%}", "-", str(runs), f"x{1 + least:.3f}", percent(hits, experiments), "80 %")
-        )
+            hits += judged.comparison.verdict is Verdict.WORSE
+            alone += judged.comparison.ratio.low > 1
+        row = ("difference", f"{cv:.0%}", "-", str(runs), f"x{1 + least:.3f}", percent(alone, experiments))
+        table.rows.append((*row, percent(hits, experiments), "80 %"))
     for question, cells in (("equivalent", PROVEN), ("not inferior", HOLDS)):
         for place, (cv, margin, runs) in enumerate(cells):
-            rng, noise, hits = rng_of(seed, 5, place, len(question)), Noise(sd=cv), 0
+            rng, noise, hits, alone = rng_of(seed, 5, place, len(question)), Noise(sd=cv), 0, 0
             told = Terms(
                 arm="envoy", against="baseline", grade="A", family=("p50",), metrics=("p50",), margins={"p50": margin}
             )
             for _ in range(experiments):
                 (judged,) = judge_unpaired(*documents(noise.draw(rng, runs), noise.draw(rng, runs)), told)
                 shown = non_inferiority(judged.comparison, margin).outcome == "held"
+                narrow = judged.comparison.narrow
+                assert narrow is not None
+                alone += narrow.high < 1 + margin and (question == "not inferior" or narrow.low > 1 / (1 + margin))
                 hits += shown if question == "not inferior" else judged.comparison.verdict is Verdict.EQUIVALENT
-            row = (question, f"{cv:.0%}", f"{margin:.0%}", str(runs), "x1.000", percent(hits, experiments), "80 %")
-            table.rows.append(row)
+            row = (question, f"{cv:.0%}", f"{margin:.0%}", str(runs), "x1.000", percent(alone, experiments))
+            table.rows.append((*row, percent(hits, experiments), "80 %"))
     return table
 
 

@@ -2,11 +2,11 @@
 
 What it decides: at which rounds the results may be looked at, the level of each look, and whether a look ends it.
 
-Why this way: an experiment that is judged after every round at 5 % and ends when it likes the answer is wrong several
-times as often as it says. Here the 5 % are divided among the looks beforehand, four fifths of it kept for the last one,
-and a look decides only at its own share. The chance that any look errs is at most the sum of the shares, whatever the
-looks have in common and however few rounds there are: nothing is approximated. Every interval is given at the level of
-the look it was made at, so intervals keep what they promise too (docs/adr/0006-early-stopping.md).
+Why this way: an experiment that is judged after every round at 5 % and ends when it likes the answer is wrong about
+three times as often as it says. Here the 5 % are divided among the looks beforehand, four fifths of it kept for the
+last one, and a look decides only at its own share. The chance that any look errs is at most the sum of the shares,
+whatever the looks have in common and however few rounds there are: nothing is approximated. Every interval is given at
+the level of the look it was made at, so intervals keep what they promise too (docs/adr/0006-early-stopping.md).
 
 What it assumes: what `intervals` does, at every look.
 
