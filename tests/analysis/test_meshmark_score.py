@@ -152,3 +152,9 @@ def test_two_sessions_are_compared_unpaired() -> None:
     first, second = marked(noise=0.02, seed=1), marked(noise=0.02, seed=2)
     found = compare_marks(first, second, paired=False)
     assert not found.paired and found.ratio.low < 1 < found.ratio.high and found.better == ""
+
+
+def test_few_random_arrivals_in_a_short_run_are_not_the_baselines_fault() -> None:
+    runs = [replace(run, measured_s=run.measured_s * 1.05) for run in ladder({"baseline": SAME, "envoy": DEAR})]
+    assert runs[0].achieved_rps < 0.99 * (runs[0].offered_rps or 0.0)
+    assert mark(runs, arm="envoy", baseline="baseline", capacity_rps=CAPACITY).value is not None
