@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from meshperf.environments.namespaces.removal import inhabitants, remove
+from meshperf.environments.passing_homes import remove_forsaken_homes
 from meshperf.environments.pod_limits import members, remove_groups
 from meshperf.environments.processes import boot_and_namespace, kill_and_wait, orphans_of, runs, with_descendants
 from meshperf.errors import StorageError
@@ -121,6 +122,8 @@ def sweep(state_dir: Path) -> tuple[str, ...]:
         if _remove_scratch(Path(state.scratch)):
             done.append(f"removed the scratch folder of {state.experiment_id}")
         path.unlink(missing_ok=True)
+    if forsaken := remove_forsaken_homes():
+        done.append(f"removed {forsaken} folders of programs that were asked for their version")
     return tuple(done)
 
 

@@ -16,12 +16,12 @@ import re
 import select
 import signal
 import subprocess
-import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from meshperf.environments.passing_homes import passing_home
 from meshperf.errors import PrerequisiteError
 from meshperf.folders import program_dir
 from meshperf.meshes.build_record import BuildRecord
@@ -183,10 +183,10 @@ def _identified(spec: BinarySpec, path: Path, origin: str, changed_ns: int, size
 
 def _asked(spec: BinarySpec, path: Path, origin: str) -> str:
     # A home of its own: a question for the version neither reads nor writes the user's configuration.
-    with tempfile.TemporaryDirectory(prefix="meshperf-") as home:
-        environment = {"PATH": os.environ.get("PATH", os.defpath), "LANG": "C.UTF-8", "HOME": home}
+    with passing_home() as home:
+        environment = {"PATH": os.environ.get("PATH", os.defpath), "LANG": "C.UTF-8", "HOME": str(home)}
         try:
-            return _printed([str(path), *spec.version_argv], environment, home).decode(errors="replace")
+            return _printed([str(path), *spec.version_argv], environment, str(home)).decode(errors="replace")
         except OSError as failure:
             raise _refused(
                 spec, f"{path.name} (from {origin}) cannot be run: {failure.strerror or failure}"
