@@ -9,7 +9,11 @@ import pytest
 
 import imported_samples
 import kept_sample
+import ladder_sample
 from meshperf.cli import main
+from meshperf.experiment.bundle_reading import open_bundle
+from meshperf.spec import read_experiment
+from meshperf.store import Store
 
 SAMPLES = imported_samples.SAMPLES
 
@@ -45,6 +49,34 @@ def test_two_bundles_meet_through_their_own_baselines(
     assert comparison["experiment"] == "envoy@friday against envoy@monday, ratio of ratios"
     assert comparison["comparability"]["grade"] == "D"  # the sample's governor is unknown
     assert {one["label"]: one["grade"] for one in found["records"]}["envoy@monday"] == "adequate"
+
+
+def test_load_points_that_offer_the_same_meet_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folders = []
+    for name, noise in (("a", 0.02), ("b", 0.03)):
+        (tmp_path / f"of-{name}").mkdir()
+        made = ladder_sample.bundle(tmp_path / f"of-{name}", ladder_sample.ladder(noise=noise))
+        folders.append(str(Path(made).rename(tmp_path / name)))
+    found = _json(capsys, *folders)["comparisons"]
+    assert [one["load_point"] for one in found] == [0, 1, 2, 3]
+    assert [one["cell"] for one in found] == ["pair-1", "pair-2", "pair-3", "pair-4"]
+
+
+def test_stored_ids_and_bundles_mix(
+    bundles: tuple[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("MESHPERF_STORE", str(tmp_path / "store.sqlite"))
+    experiment = read_experiment(Path(bundles[0]) / "experiment.yaml")
+    with open_bundle(Path(bundles[0])) as view, Store.open() as store:
+        identity = view.manifest().experiment_id
+        store.save(Path(bundles[0]), experiment, view.runs(), list(view.comparisons() or ()), command="meshperf run x")
+    (stored,) = _json(capsys, identity[:8])["comparisons"]
+    (own,) = _json(capsys, bundles[0])["comparisons"]
+    assert stored == own
+    (mixed,) = _json(capsys, identity[:8], bundles[1])["comparisons"]
+    assert mixed["experiment"] == f"envoy@friday against envoy@{identity[:8]}, ratio of ratios"
+    (same,) = _json(capsys, identity[:8], bundles[0])["comparisons"]
+    assert same["metrics"] == own["metrics"]
 
 
 def test_a_loosened_rule_is_told_and_recorded(

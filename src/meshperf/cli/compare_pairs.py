@@ -211,13 +211,19 @@ def _arm_pairs(first: Source, second: Source) -> list[tuple[str, str]]:
 
 
 def _point_pairs(first: Source, second: Source) -> list[tuple[int, int]]:
-    """Load points that offer the same; in order where none does, so that the report can say what differs."""
-    a = {point: _point(first, point) for point in first.points()}
-    b = {point: _point(second, point) for point in second.points()}
-    same = [(point, counterpart) for point, load in a.items() for counterpart, other in b.items() if load == other]
-    return same or list(zip(a, b, strict=False))
+    """Load points that offer the same, each once; in order where none does, so that the report can say what differs."""
+    left = {point: _point(second, point) for point in second.points()}
+    same: list[tuple[int, int]] = []
+    for point in first.points():
+        load = _point(first, point)
+        counterpart = next((number for number, other in left.items() if other == load), None)
+        if counterpart is not None:
+            same.append((point, counterpart))
+            del left[counterpart]
+    return same or list(zip(first.points(), second.points(), strict=False))
 
 
 def _point(source: Source, point: int) -> tuple[object, ...]:
     run = next(run for run in source.runs if run.load_point == point)
-    return tuple(fact.value if (fact := run.facts.get(path)) is not None else None for path in _POINT_FACTS)
+    facts = (run.facts.get(path) for path in _POINT_FACTS)
+    return (run.offered_rps, *(None if fact is None else fact.value for fact in facts))
