@@ -187,3 +187,26 @@ def test_the_order_of_runs_does_not_matter() -> None:
     runs = simulate(seed=9)
     assert priced(runs).prices == priced(runs[::-1]).prices
     assert {one.metric for one in priced(runs).sums} == set(LADDER_METRICS)
+
+
+def test_an_arm_again_beside_each_step_keeps_its_luck_out_of_the_sum() -> None:
+    functions = [f"f{number}" for number in range(6)]
+    truth = {"baseline": 0.0, "mtls": 400e-6, **dict.fromkeys(functions, 450e-6), "all": 700e-6}
+    first = LadderStep(before="baseline", after="mtls", changes={"mesh": "envoy"})
+    spread = {}
+    for kind in ("shared", "beside"):
+        again = {name: "mtls" if kind == "shared" else f"mtls-{name}" for name in functions}
+        steps = (first, *(LadderStep(before=again[name], after=name, changes={name: "1"}) for name in functions))
+        order = LadderOrder(
+            baseline="baseline", steps=steps, whole="all", summed=("mtls", *functions),
+            same={copy: "mtls" for copy in again.values() if copy != "mtls"},
+        )  # fmt: skip
+        alone = [functions[place : place + 2] for place in (0, 2, 4)]
+        pairs = [(again[name], name) for name in functions]
+        groups = [("mtls",), ("all",), *(alone if kind == "shared" else pairs)]
+        known = {**truth, **dict.fromkeys(again.values(), truth["mtls"])}
+        runs = simulate(seed=11, rounds=60, truth=known, groups=groups)
+        residual = priced(runs, order).sum("mean").residual
+        assert residual.low <= 0.0 <= residual.high
+        spread[kind] = residual.high - residual.low
+    assert spread["beside"] < 0.7 * spread["shared"]

@@ -81,21 +81,34 @@ def test_two_ways_to_the_same_arm_are_held_against_it() -> None:
         (Arm(name="library", mesh="none", client_library=ClientLibrary(mtls=True)), HTTP, MTLS),
         (HTTP, Arm(name="far", mesh="envoy", mtls="strict", access_log=True, proxy_concurrency=2), LOG),
         (HTTP, Arm(name="same", mesh="envoy"), MTLS),
+        (HTTP, MTLS, LOG, Arm(name="last", mesh="envoy")),
     ],
 )
 def test_other_experiments_are_no_price_list(candidates: tuple[Arm, ...]) -> None:
     assert order_of_arms((BASELINE, *candidates)) is None
 
 
-def test_the_example_prices_every_function_and_sums_one_of_each() -> None:
-    (found,) = ladder_orders(read_experiment(EXAMPLES / "price-list.yaml")).values()
+def test_the_example_prices_every_function_beside_the_arm_without_it() -> None:
+    experiment = read_experiment(EXAMPLES / "price-list.yaml")
+    (found,) = ladder_orders(experiment).values()
     assert len(found.steps) == 14 and found.whole == "everything"
     assert found.unpriced == () and not found.chained
     assert found.summed == (
-        "tcp", "http", "mtls", "authz.authorization_rules-10", "routes.routes-100.route_match-first",
-        "routes.routes-100.route_match-last", "retries", "metrics", "access-log", "tracing",
+        "tcp", "http", "mtls", "rules-10", "routes-100", "routes-100-last", "retries", "metrics",
+        "access-log", "tracing",
     )  # fmt: skip
-    assert begins(found)["routes.routes-1000.route_match-last"] == "routes.routes-1000.route_match-first"
+    assert set(found.same.values()) == {"http", "mtls", "routes-100", "routes-1000"}
+    candidates = [name for name in experiment.arms if name != "baseline"]
+    beside = dict(zip(candidates[1::2], candidates[::2], strict=False))
+    assert {step.after: step.before for step in found.steps if step.after != "tcp"} == beside
+
+
+def test_an_arm_that_is_deployed_again_is_no_step_and_leads_to_the_first_one() -> None:
+    again = Arm(name="http-2", mesh="envoy")
+    found = order(TCP, HTTP, again, MTLS, Arm(name="mtls-2", mesh="envoy", mtls="strict"), LOG)
+    assert begins(found) == {"tcp": "baseline", "http": "tcp", "mtls": "http-2", "log": "mtls-2"}
+    assert found.same == {"http-2": "http", "mtls-2": "mtls"}
+    assert found.summed == ("tcp", "http", "mtls", "log") and found.chained
 
 
 def test_examples_that_compare_meshes_are_no_price_list() -> None:

@@ -21,7 +21,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "analysis"))
 from console_blocks import ROOT, blocks
 from simulated import BARE, ENVOY, HOST, MARGINS, constant_run, facts_of
 
-HOP_S = {"tcp": 150e-6, "http": 250e-6, "mtls": 300e-6}
+HOP_S = {"tcp": 150e-6, "http": 250e-6, "http-2": 250e-6, "mtls": 300e-6}
 
 
 def run(arm: str, number: int, seconds: float, **settings: Any) -> Any:
@@ -34,7 +34,7 @@ def test_the_program_foretells_a_chain_and_checks_it(capsys: pytest.CaptureFixtu
     (program,) = (b.text for b in blocks(ROOT / "docs/guides/price-list.md") if b.language == "python")
     guide: dict[str, Any] = {}
     exec(program, guide)
-    places = {"baseline": (0, 1), "tcp": (0,), "http": (0,), "mtls": (1,)}
+    places = {"baseline": (0, 1), "tcp": (0,), "http": (0,), "http-2": (1,), "mtls": (1,)}
     prices = [
         run(arm, number, 1e-3 + HOP_S.get(arm, 0.0), group=group)
         for number in range(1, 7)

@@ -3,7 +3,9 @@
 What it decides: nothing about figures; it reads the arms alone, so the order is known before anything is measured.
 
     a step begins at the arm above it in the file that differs in the fewest settings
-        (the baseline only where no other arm stands above; of several, the one with the fewest settings switched on)
+        (the baseline only where no other arm stands above; of several, the one with the fewest settings switched on,
+        and of these the last, which may have been deployed beside it)
+    an arm with the settings of one above it is that arm again, and no step: put one beside each arm to be priced
     the whole is the last arm, against the baseline
     the sum takes, in the file's order, each step that brings a setting of the whole that no earlier one brought,
         with the steps that lead to where it begins
@@ -11,14 +13,14 @@ What it decides: nothing about figures; it reads the arms alone, so the order is
 Why this way: an experiment file says it all already. A key of its own would be a second account of the same arms, which
 may contradict the first.
 
-What it refuses: arms of several meshes, fewer than three candidates, and arms but the last that differ from all above
-in more than two settings: these are compared, but they are no price list.
+What it refuses: arms of several meshes, fewer than three different ones, and arms but the last that differ from all
+above in more than two settings: these are compared, but they are no price list.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import dataclass, field, fields, is_dataclass
 from typing import Any
 
 from meshperf.spec.experiment import Arm, Experiment
@@ -55,6 +57,8 @@ class LadderOrder:
     whole: str
     summed: tuple[str, ...] = ()
     """Names of the steps whose sum is held against `whole` less `baseline`."""
+    same: Mapping[str, str] = field(default_factory=dict)
+    """Arms that are deployed again beside a step, by the first arm with their settings."""
     unpriced: tuple[str, ...] = ()
     """Settings of the whole that no summed step brings: what they cost is part of the residual."""
 
@@ -63,7 +67,7 @@ class LadderOrder:
         """Whether the summed steps lead one after the other to the whole, so that their sum is the whole by itself."""
         at = self.baseline
         for step in (step for step in self.steps if step.name in self.summed):
-            if step.before != at:
+            if self.same.get(step.before, step.before) != at:
                 return False
             at = step.after
         return at == self.whole
@@ -80,34 +84,42 @@ def ladder_orders(experiment: Experiment) -> Mapping[str, LadderOrder]:
 def order_of_arms(arms: Sequence[Arm]) -> LadderOrder | None:
     """The steps among arms, the baseline first; None where they are no price list."""
     baseline, *candidates = arms
-    if len(candidates) < FEWEST_STEPS or len({arm.mesh for arm in candidates}) != 1 or candidates[0].mesh == "none":
+    if not candidates or len({arm.mesh for arm in candidates}) != 1 or candidates[0].mesh == "none":
         return None
     settings = {arm.name: dict(_settings(arm)) for arm in arms}
     last = candidates[-1].name
     steps: list[LadderStep] = []
+    same: dict[str, str] = {}
     for place, arm in enumerate(candidates):
         before = _nearest(arm.name, [one.name for one in candidates[:place]], settings, baseline.name)
         changes = _changes(settings[before], settings[arm.name])
-        fits = 0 < len(changes) <= MOST_SETTINGS or before == baseline.name
-        if fits:
+        if not changes:
+            same[arm.name] = same.get(before, before)
+        elif len(changes) <= MOST_SETTINGS or before == baseline.name:
             steps.append(LadderStep(before=before, after=arm.name, changes=changes))
-        elif arm.name != last or not changes:
+        elif arm.name != last:
             return None
-    if all(step.before == baseline.name for step in steps):
+    if last in same or len(steps) + (last not in {step.name for step in steps}) < FEWEST_STEPS:
         return None
-    summed, unpriced = _summed(steps, settings, baseline.name, last)
-    return LadderOrder(baseline=baseline.name, steps=tuple(steps), whole=last, summed=summed, unpriced=unpriced)
+    summed, unpriced = _summed(steps, settings, same, baseline.name, last)
+    return LadderOrder(
+        baseline=baseline.name, steps=tuple(steps), whole=last, summed=summed, same=same, unpriced=unpriced
+    )
 
 
 def _nearest(name: str, above: Sequence[str], settings: Mapping[str, Mapping[str, str]], baseline: str) -> str:
     def distance(other: str) -> tuple[int, int]:
         return len(_changes(settings[other], settings[name])), len(_changes(settings[baseline], settings[other]))
 
-    return min(above, key=distance, default=baseline)
+    return min(reversed(above), key=distance, default=baseline)
 
 
 def _summed(
-    steps: Sequence[LadderStep], settings: Mapping[str, Mapping[str, str]], baseline: str, whole: str
+    steps: Sequence[LadderStep],
+    settings: Mapping[str, Mapping[str, str]],
+    same: Mapping[str, str],
+    baseline: str,
+    whole: str,
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """The steps of the sum, and the settings that they leave unpriced."""
     by_name = {step.name: step for step in steps}
@@ -117,20 +129,20 @@ def _summed(
     for step in steps:
         fits = all(target[key] == value for key, value in step.changes.items())
         if step.name != whole and fits and not brought.issuperset(step.changes):
-            for name in (*_leading_to(step, by_name), step.name):
+            for name in (*_leading_to(step, by_name, same), step.name):
                 chosen[name] = None
                 brought |= {key for key, value in by_name[name].changes.items() if target[key] == value}
     left = _changes({**settings[baseline], **{key: target[key] for key in brought}}, target)
     if left and whole in by_name:
-        return (*_leading_to(by_name[whole], by_name), whole), ()
+        return (*_leading_to(by_name[whole], by_name, same), whole), ()
     return tuple(step.name for step in steps if step.name in chosen), tuple(left)
 
 
-def _leading_to(step: LadderStep, by_name: Mapping[str, LadderStep]) -> tuple[str, ...]:
+def _leading_to(step: LadderStep, by_name: Mapping[str, LadderStep], same: Mapping[str, str]) -> tuple[str, ...]:
     """The steps from the baseline to where `step` begins, in order."""
     names: list[str] = []
-    while step.before in by_name:
-        step = by_name[step.before]
+    while (before := same.get(step.before, step.before)) in by_name:
+        step = by_name[before]
         names.insert(0, step.name)
     return tuple(names)
 
@@ -147,4 +159,11 @@ def _settings(of: Any, prefix: str = "") -> Iterator[tuple[str, str]]:
             if is_dataclass(value):
                 yield from _settings(value, f"{prefix}{entry.name}.")
             else:
-                yield f"{prefix}{entry.name}", str(value)
+                yield f"{prefix}{entry.name}", _text(value)
+
+
+def _text(value: object) -> str:
+    """As it would stand in the file."""
+    if isinstance(value, bool) or value is None:
+        return "none" if value is None else str(value).lower()
+    return f"{value:g}" if isinstance(value, float) else str(value)
