@@ -12,6 +12,8 @@ from meshperf.analysis.intervals import (
     mean_amount,
     ratio_estimate,
 )
+from meshperf.analysis.ladder import Ladder, LadderSum, StepPrice, price_ladder
+from meshperf.analysis.ladder_order import LadderOrder, LadderStep, ladder_orders
 from meshperf.analysis.noise_floor import noise_floors
 from meshperf.analysis.non_inferiority import NonInferiority, non_inferiority
 from meshperf.analysis.objectives import objective_readings, try_objectives
@@ -24,6 +26,8 @@ from meshperf.analysis.pair_judgement import (
 )
 from meshperf.analysis.planning import Pilot, ResolutionPlan, pilot_of, rounds_for
 from meshperf.analysis.power import detectable_difference
+from meshperf.analysis.prediction import MetricCheck, Prediction, check_prediction, predict
+from meshperf.analysis.prediction_document import prediction_from_document, prediction_to_document
 from meshperf.analysis.readings import Reading, imported_reading, reading
 from meshperf.analysis.records import (
     ArmSummary,
@@ -58,20 +62,28 @@ __all__ = [
     "ComponentCost",
     "Estimate",
     "JudgedMetric",
+    "Ladder",
+    "LadderOrder",
+    "LadderStep",
+    "LadderSum",
+    "MetricCheck",
     "MetricComparison",
     "NoiseFloor",
     "NonInferiority",
     "ObjectiveOutcome",
     "Pilot",
+    "Prediction",
     "Reading",
     "ResolutionPlan",
     "RoundFigure",
     "SecondVerdict",
+    "StepPrice",
     "StoppingPlan",
     "Terms",
     "UnpairedSeries",
     "Verdict",
     "Violation",
+    "check_prediction",
     "compare",
     "compare_facts",
     "comparison_from_document",
@@ -86,6 +98,7 @@ __all__ = [
     "judge_paired",
     "judge_series",
     "judge_unpaired",
+    "ladder_orders",
     "may_stop",
     "mean_amount",
     "noise_floors",
@@ -94,6 +107,10 @@ __all__ = [
     "packaged_rules",
     "pilot_of",
     "plan_stopping",
+    "predict",
+    "prediction_from_document",
+    "prediction_to_document",
+    "price_ladder",
     "ratio_estimate",
     "reading",
     "rounds_for",
