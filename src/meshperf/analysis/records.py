@@ -149,7 +149,7 @@ class MetricComparison:
     absolute_floor: float | None = None
     """Added amount, in `unit`, that counts as none whatever its share."""
     detectable: float | None = None
-    """Smallest true difference, as a share, that so many rounds with this scatter would show four times in five."""
+    """Smallest true difference, as a share, whose t interval would exclude 1 four times in five with this scatter."""
     deployment_sd: float | None = None
     """What is left of `between_sd` without `within_sd`: the luck of a deployment, which only rounds average."""
     with_excluded: SecondVerdict | None = None
