@@ -77,3 +77,15 @@ def test_a_value_that_cannot_be_is_refused(tmp_path: Path, line: str, code: str)
     with pytest.raises(DocumentError) as caught:
         read_prices(written(tmp_path, text))
     assert (caught.value.code, caught.value.location.line) == (code, 4)
+
+
+def test_the_schema_accepts_the_example_and_refuses_another_key() -> None:
+    import jsonschema
+
+    from meshperf.spec.reader import read_document
+    from meshperf.spec.schemas import schema
+
+    validator = jsonschema.Draft202012Validator(schema("prices"))
+    data = read_document(ROOT / "examples" / "prices.yaml").data
+    validator.validate(data)
+    assert not validator.is_valid({**data, "disk": 1})

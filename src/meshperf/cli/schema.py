@@ -7,7 +7,7 @@ import click
 __all__ = ["command"]
 
 NAMES = (
-    "experiment", "graph", "result",
+    "experiment", "graph", "prices", "result",
     "smp-test-file", "smp-test", "smp-result", "smp-mesh-config", "smp-environment", "smp-mesh",
 )  # fmt: skip
 """Those of `spec.schemas`, here again because help must stay quick; a test compares them."""

@@ -22,7 +22,7 @@ __all__ = ["SCHEMAS", "schema", "schema_text"]
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 SCHEMAS = (
-    "experiment", "graph", "result",
+    "experiment", "graph", "prices", "result",
     "smp-test-file", "smp-test", "smp-result", "smp-mesh-config", "smp-environment", "smp-mesh",
 )  # fmt: skip
 _BUCKETS = {
@@ -42,7 +42,7 @@ def schema(name: str) -> dict[str, Any]:
         from meshperf.spec.smp_schemas import smp_schema
 
         return smp_schema(name)
-    return {"experiment": _experiment, "graph": _graph, "result": _result}[name]()
+    return {"experiment": _experiment, "graph": _graph, "prices": _prices, "result": _result}[name]()
 
 
 def schema_text(name: str) -> str:
@@ -60,6 +60,12 @@ def _graph() -> dict[str, Any]:
     from meshperf.spec.graph_model import GraphModel
 
     return {"$schema": DIALECT, **GraphModel.model_json_schema(), "title": "meshperf workload graph"}
+
+
+def _prices() -> dict[str, Any]:
+    from meshperf.spec.prices_reading import PricesModel
+
+    return {"$schema": DIALECT, **PricesModel.model_json_schema(), "title": "meshperf price file"}
 
 
 def _result() -> dict[str, Any]:
