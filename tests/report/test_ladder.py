@@ -7,6 +7,7 @@ import io
 import itertools
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -141,3 +142,13 @@ def test_the_csv_names_the_cell(judged):
     assert ladder is not None
     first, second = ladder_csv([("clusters-2", ladder)]).splitlines()[:2]
     assert first.startswith("load_point,cell,metric,unit,before,after") and second.startswith("0,clusters-2,p50,s,")
+
+
+def test_arms_of_a_development_build_carry_their_label_in_table_and_chart(judged):
+    label = facts_of({"mesh.release": "development", "mesh.label": "istio-dev"})
+    runs = [replace(run, facts={**run.facts, **label}) if run.arm == "mtls" else run for run in judged[1]]
+    again = compare(runs, baseline="baseline", subject=("mesh",), margins={})
+    files = written((again, runs), charts=charts.available())
+    assert "| mtls (istio-dev) (mtls: strict, on http) |" in files["report.md"].decode()
+    if charts.available():
+        assert b"mtls (istio-dev)" in files["charts/waterfall.svg"]

@@ -20,6 +20,7 @@ from meshperf.analysis.records import Comparison
 from meshperf.errors import PrerequisiteError
 from meshperf.report.charts.drawing import Drawing, draw
 from meshperf.report.charts.theme import ArmStyle
+from meshperf.report.naming import labels
 from meshperf.report.wording import clean
 from meshperf.spec.records import RunResult, Validity
 
@@ -100,7 +101,7 @@ def charts(
         "cpu": components.cpu(comparison),
         "memory": components.memory(comparison),
         "noise": interval_plot.noise(comparison, style),
-        "waterfall": waterfall.waterfall(ladder) if ladder is not None else None,
+        "waterfall": waterfall.waterfall(ladder, _shown_names(runs)) if ladder is not None else None,
     }
     return _drawn(specifications, prefix)
 
@@ -119,6 +120,11 @@ def run_charts(run: RunResult, *, prefix: str = "") -> tuple[Drawing, ...]:
         "series": series.series(run),
     }
     return _drawn(specifications, prefix)
+
+
+def _shown_names(runs: Sequence[RunResult]) -> dict[str, str]:
+    """Arms of runs that carry a label in their name already, by the name that the experiment gives them."""
+    return {arm.removesuffix(f" ({label})"): arm for arm, label in labels(runs).items()}
 
 
 def _drawn(specifications: Mapping[str, Any], prefix: str) -> tuple[Drawing, ...]:

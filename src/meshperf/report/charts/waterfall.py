@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import statistics
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import altair as alt
@@ -27,14 +27,14 @@ _ROOM = 250
 """Width for the names before the plotted part [px]."""
 
 
-def waterfall(ladder: Ladder) -> Any | None:
-    """One panel a metric; None where no metric has all its steps."""
-    panels = [panel for metric in _METRICS if (panel := _panel(ladder, metric)) is not None]
+def waterfall(ladder: Ladder, names: Mapping[str, str] | None = None) -> Any | None:
+    """One panel a metric; None where no metric has all its steps. `names`: of arms that are shown by another name."""
+    panels = [panel for metric in _METRICS if (panel := _panel(ladder, metric, names or {})) is not None]
     return alt.vconcat(*panels, spacing=26) if panels else None
 
 
-def _panel(ladder: Ladder, metric: str) -> Any | None:
-    bars = _bars(ladder, metric)
+def _panel(ladder: Ladder, metric: str, names: Mapping[str, str]) -> Any | None:
+    bars = _bars(ladder, metric, names)
     if not bars:
         return None
     step, unit = unit_step([bar["end"] for bar in bars], ladder.sum(metric).unit)
@@ -64,7 +64,7 @@ def _panel(ladder: Ladder, metric: str) -> Any | None:
     return alt.layer(*layers).properties(width=WIDTH - _ROOM, height=22 * len(bars) + 10, title=title)
 
 
-def _bars(ladder: Ladder, metric: str) -> list[dict[str, Any]]:
+def _bars(ladder: Ladder, metric: str, names: Mapping[str, str]) -> list[dict[str, Any]]:
     """Begin, end and bounds in the metric's unit; none where a step is missing."""
     found = ladder.sum(metric)
     if found.missing or not found.rounds:
@@ -75,13 +75,13 @@ def _bars(ladder: Ladder, metric: str) -> list[dict[str, Any]]:
             continue
         amount = statistics.fmean(value for number, value in price.rounds if number in counted)
         bounds = (price.price.low - price.price.value, price.price.high - price.price.value)
-        bars.append(_bar(price.step, "step", at, at + amount, bounds))
+        bars.append(_bar(names.get(price.step, price.step), "step", at, at + amount, bounds))
         at += amount
-    residual, whole = found.residual, found.whole
+    residual, whole, last = found.residual, found.whole, ladder.order.whole
     bounds = (residual.low - residual.value, residual.high - residual.value)
     bars.append(_bar("residual", "residual", at, at + residual.value, bounds))
     bars.append(
-        _bar(ladder.order.whole, "whole", 0.0, whole.value, (whole.low - whole.value, whole.high - whole.value))
+        _bar(names.get(last, last), "whole", 0.0, whole.value, (whole.low - whole.value, whole.high - whole.value))
     )
     return bars
 
