@@ -70,6 +70,7 @@ def command(files: tuple[Path, ...], as_json: bool, suite: str | None, writer_ou
 
 def _check(path: Path) -> tuple[dict[str, Any], str]:
     """The finding on one file, as data and as text."""
+    from meshperf.spec.propagation_reading import is_propagation
     from meshperf.spec.reader import read_document
     from meshperf.spec.smp import MAX_RESULT_BYTES
 
@@ -80,13 +81,25 @@ def _check(path: Path) -> tuple[dict[str, Any], str]:
             kind, notes = _smp_words(binary)
         else:
             document = read_document(path, max_bytes=MAX_RESULT_BYTES if path.suffix.lower() == ".json" else None)
-            kind, notes = _kind(document)
+            kind, notes = (_study(path), []) if is_propagation(document.data) else _kind(document)
     except DocumentError as error:
         problems = [error, *error.others]
         text = "\n\n".join(_told(problem, document, path) for problem in problems)
         finding = {"file": str(path), "ok": False, "problems": [_as_data(problem) for problem in problems], "notes": []}
         return finding, text
     return {"file": str(path), "ok": True, "kind": kind, "problems": [], "notes": notes}, ""
+
+
+def _study(path: Path) -> str:
+    """What a study of control planes is, in words.
+
+    Raises:
+        DocumentError: every problem it has.
+    """
+    from meshperf.spec.propagation_reading import read_propagation
+
+    study = read_propagation(path)
+    return f"study of control planes `{study.name}`, {len(study.arms)} arm(s), {study.rounds} round(s)"
 
 
 def _binary(path: Path) -> tuple[SmpDocument, ...] | None:
