@@ -199,7 +199,7 @@ def clean() -> tuple[Comparison, tuple[RunResult, ...]]:
             subject=("mesh", "client_library"),
             subject_differences=(
                 Violation(path="mesh.type", a="none", b="envoy", severity="EQ", why="mesh", fix=""),
-                Violation(path="security.mtls", a=False, b=True, severity="EQ", why="mesh", fix=""),
+                Violation(path="mesh.mtls", a=False, b=True, severity="EQ", why="mesh", fix=""),
             ),
             equal=("host.kernel", "host.cpu.model", "load.protocol", "load.connections", "workload.graph"),
             rules="meshperf-default 1 sha256:3f1c9a52",
@@ -293,7 +293,7 @@ def _arm(resident: str, runs: list[RunResult], values: dict) -> ArmSummary:
         error_share=0.00025,
         figures={m: estimate([values[resident, r.round, m] for r in own], u, log=True) for m, u in UNITS.items()},
         pooled_quantiles_s={"p99": float(np.mean([r.response.quantile(0.99) for r in own]))},
-        brings={"security.mtls": "TLS 1.3, SPIFFE identities pinned", "mesh.access_log": False} if arm == "envoy" else {},
+        brings={"mesh.mtls": "TLS 1.3, SPIFFE identities pinned", "mesh.access_log": False} if arm == "envoy" else {},
         components=tuple(
             ComponentCost(
                 component=name,
@@ -372,7 +372,7 @@ def ugly() -> tuple[Comparison, tuple[RunResult, ...]]:
             ),
             unknowns=(
                 Violation(
-                    path="security.mtls", a=None, b=True, severity="unknown-block", why="never seen", fix="observe it"
+                    path="mesh.mtls", a=None, b=True, severity="unknown-block", why="never seen", fix="observe it"
                 ),
             ),
         ),

@@ -23,11 +23,9 @@ arms:
   envoy: {mesh: envoy, mtls: strict}
 """
 
-Problems = Callable[[str], list[DocumentError]]
-
 
 @pytest.fixture
-def problems(tmp_path: Path) -> Problems:
+def problems(tmp_path: Path) -> Callable[[str], list[DocumentError]]:
     """All problems that reading a text as an experiment file finds."""
 
     def read(text: str) -> list[DocumentError]:

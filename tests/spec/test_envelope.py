@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from problem_reading import Problems
 
-from conftest import Problems
 from meshperf.errors import DocumentError
 from meshperf.spec.envelope import TEST_KEYS
 from meshperf.spec.envelope_client import CLIENT_KEYS
