@@ -162,7 +162,7 @@ def kill_meshperf(ground: Ground, kills: int, moments: random.Random) -> tuple[F
             what=f"{ground.mesh}: meshperf killed: its processes end",
             figure=f"{slowest_s:.3f} s at the slowest of {done}, {processes} left",
             limit=f"none after {PROCESSES_END_S:g} s",
-            met=processes == 0,
+            met=processes == 0 and done > 0,
         ),
         Finding(what=f"{ground.mesh}: left after the next start", figure=str(left_ever), limit="0", met=left_ever == 0),
         Finding(what=f"{ground.mesh}: finished rounds lost", figure=str(lost), limit="0", met=lost == 0),
@@ -214,7 +214,7 @@ def kill_single(ground: Ground, kills: int, moments: random.Random) -> tuple[Fin
             what=f"{ground.mesh}: one process killed: left of its site",
             figure=f"{left_ever} after {slowest_s:.2f} s at the slowest of {victims.total()}",
             limit="0",
-            met=left_ever == 0,
+            met=left_ever == 0 and victims.total() > 0,
         ),
         Finding(what=f"{ground.mesh}: finished rounds lost", figure=str(lost), limit="0", met=lost == 0),
         Finding(what=f"{ground.mesh}: endings that name no process", figure=str(unnamed), limit="0", met=unnamed == 0),
@@ -274,7 +274,6 @@ def main(arguments: Sequence[str] | None = None) -> Outcome:
     for mesh in options.mesh or ["envoy"]:
         with tempfile.TemporaryDirectory(prefix="killed-") as name:
             command = UnguardedCommand(Path(name))
-            command.environment |= {key: value for key, value in os.environ.items() if key.startswith("MESHPERF_CACHE")}
             with Traces(command=command) as traces:
                 ground = Ground(
                     folder=Path(name),

@@ -8,18 +8,24 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 from meshperf.cli import main
 from meshperf.experiment import runner
+from meshperf.folders import cache_dir
 from meshperf.spec.records import RunResult
 from tests.e2e.command import ROOT, Command
 
 
 class UnguardedCommand(Command):
-    """A `Command` of this meshperf."""
+    """A `Command` of this meshperf, with the programs of meshes that the caller has."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        self.environment["PYTHONPATH"] = f"{ROOT / 'src'}:{ROOT}"
+        self.environment["MESHPERF_CACHE_DIR"] = str(cache_dir())
 
     def arguments(self, *arguments: object) -> list[str]:
-        self.environment["PYTHONPATH"] = f"{ROOT / 'src'}:{ROOT}"
         return [sys.executable, "-m", "benchmarks.unguarded", *map(str, arguments)]
 
 
