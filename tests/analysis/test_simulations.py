@@ -46,7 +46,10 @@ def test_verdicts_come_as_often_as_planned():
 
 
 def test_what_is_promised_is_shown_about_as_often():
-    assert sum(_shares(minimum(3, 40), "shown")) / 15 == pytest.approx(80, abs=6)
+    table = minimum(3, 40)
+    assert sum(_shares(table, "t alone")) / 15 == pytest.approx(80, abs=6)
+    # A verdict also needs Hodges-Lehmann to agree, which costs some of it with few rounds.
+    assert 66 <= sum(_shares(table, "shown")) / 15 <= 80
 
 
 def test_arms_at_the_margin_are_rarely_called_equal_and_beyond_it_never():

@@ -120,8 +120,9 @@ def judge(
         return _open(f"{series.count} round(s) never decide; at least {FEWEST_ROUNDS} are needed", needed)
     text = _interval_text(series, p_adjusted, alpha)
     if verdict is Verdict.INCONCLUSIVE:
-        sharp = _by_t(_sharp(contrast), _sharp(amount), margin, absolute_floor, alpha=alpha, p=p_adjusted)
-        if sharp is not verdict:
+        sharp = _by_t(_sharp(contrast), _sharp(amount), margin, absolute_floor, alpha=alpha)
+        coarse = any(one is not None and (one.down or one.up) for one in (contrast, amount))
+        if coarse and sharp is not verdict:
             reason = (
                 f"{text}: {sharp.value} by the figures as printed, but the buckets they were read from are too wide"
             )
