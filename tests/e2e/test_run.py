@@ -99,7 +99,7 @@ def test_ctrl_c_keeps_finished_rounds_and_says_how_to_go_on(command: Command, tm
 
 @pytest.mark.needs_envoy
 def test_an_arm_that_is_not_what_it_declares_ends_with_4_and_the_reason(command: Command, tmp_path: Path) -> None:
-    from tests.meshes.test_envoy import template
+    from tests.meshes.envoy.test_deployment import template
 
     template(tmp_path)
     path = tmp_path / "dishonest.yaml"

@@ -58,6 +58,8 @@ _AGENT_READY_S = 30.0
 _SIDECAR_READY_S = 20.0
 _FIRST_REQUEST_S = 30.0
 _POLL_S = 0.02
+_SETTLED_WITHIN_S, _SETTLED_POLL_S, _ALIKE = 15.0, 0.2, 3
+"""A configuration has settled when it was the same so many times in a row."""
 _UNLISTED = "unlisted"
 """A name for which Consul issues a certificate, and which no intention names."""
 _REJECTED = ("cluster_manager.cds.update_rejected", "listener_manager.lds.update_rejected")
@@ -102,6 +104,7 @@ class Prepared:
         first = first_request(edges[CLIENT, self.graph.entry], since=since, deadline_s=_FIRST_REQUEST_S, path="/whoami")
         for (caller, callee), address in edges.items():
             self._wait_for_a_request(address, self.layout.workload(caller), self.layout.workload(callee), sidecars)
+        self._settle()
         self._require_accepted(sidecars)
         scraping, scrapers = None, list[Process]()
         if self.arm.functions.metrics:
@@ -236,6 +239,18 @@ class Prepared:
                     hint="the last lines are those of the caller's sidecar",
                 )
             time.sleep(_POLL_S)
+
+    def _settle(self) -> None:
+        """Wait until no sidecar's configuration changes any more: Consul answers requests before it has sent it all.
+
+        What never settles is left to the claims, which hold the configuration against this one.
+        """
+        until, seen, alike = time.monotonic() + _SETTLED_WITHIN_S, list[str | None](), 0
+        while alike < _ALIKE and time.monotonic() < until:
+            time.sleep(_SETTLED_POLL_S)
+            self.site.check()
+            now = [envoy_admin.configuration_digest(workload.admin) for workload in self.layout.workloads]
+            seen, alike = now, alike + 1 if now == seen and None not in now else 0
 
     def _require_accepted(self, sidecars: Mapping[str, Process]) -> None:
         for workload in self.layout.workloads:

@@ -81,4 +81,11 @@ class Seen:
 
     def __call__(self) -> Facts:
         growth = header_growth(ask(self.entry, "/whoami").json()) if self.arm.mode == "http" else {}
-        return {**security_facts(self.layout.client.admin), **growth, **self.hops.facts()}
+        # Whether one was resumed is chance; that Consul lets them be is not.
+        resumption = Fact(value=True, source="configuration: not switched off", observed=False)
+        return {
+            **security_facts(self.layout.client.admin),
+            "security.resumption": resumption,
+            **growth,
+            **self.hops.facts(),
+        }
