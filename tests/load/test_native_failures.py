@@ -94,7 +94,7 @@ def test_more_connections_than_file_descriptors_are_refused_before_any_load(serv
     assert "Too many open files" in message
     assert "ulimit -n" in hint
     script.close()
-    assert script.accepted < 64
+    assert script.accepted < 2 * 64  # what one worker gives back as it fails, the other may take
     assert set(heard) <= {b""}
 
 

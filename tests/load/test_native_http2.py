@@ -237,6 +237,9 @@ def test_a_server_may_change_how_many_streams_it_takes(serve: Serve, before: int
     script = serve(server)
     with NativeSession.open(SessionPlan(targets=(http2(script, streams=8),))) as session:
         if before == 0:
+            deadline = time.monotonic() + 5
+            while not server.peers and time.monotonic() < deadline:
+                time.sleep(0.001)  # the session is open as soon as the kernel has the connection
             server.peers[0].settings({MAX_STREAMS: after})
             changed.set()
         session.run([closed(duration_s=0.1)])

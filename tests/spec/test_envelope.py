@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from problem_reading import Problems
 
@@ -287,6 +287,7 @@ _NESTED = {
 }
 
 
+@settings(suppress_health_check=[HealthCheck.too_slow])  # a busy machine draws slowly
 @given(st.data())
 def test_any_data_in_place_of_any_value_is_a_test_or_a_document_error(data: st.DataObject) -> None:
     client = {"endpoint_urls": ["http://127.0.0.1:1/"], "rps": 5}

@@ -28,6 +28,7 @@ __all__ = ["SCRATCH_PREFIX", "SiteState", "sweep"]
 
 SCRATCH_PREFIX = "meshperf-"
 SUPERVISOR_ENDS_WITHIN_S = 2.0
+_WRITTEN_WITHIN_S = 0.1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,9 +123,30 @@ def sweep(state_dir: Path) -> tuple[str, ...]:
         if _remove_scratch(Path(state.scratch)):
             done.append(f"removed the scratch folder of {state.experiment_id}")
         path.unlink(missing_ok=True)
+    _remove_unfinished(state_dir)
     if forsaken := remove_forsaken_homes():
         done.append(f"removed {forsaken} folders of programs that were asked for their version")
     return tuple(done)
+
+
+def _remove_unfinished(state_dir: Path) -> None:
+    """Remove state files that were being written when their writer was killed; a living writer needs a moment only.
+
+    Nothing was made yet that such a file alone speaks of: a file of its own name is there before anything else is.
+    """
+    seen = {path: _changed(path) for path in state_dir.glob("site-*.part")} if state_dir.is_dir() else {}
+    if seen:
+        time.sleep(_WRITTEN_WITHIN_S)
+    for path, changed in seen.items():
+        if changed is not None and _changed(path) == changed:
+            path.unlink(missing_ok=True)
+
+
+def _changed(path: Path) -> int | None:
+    try:
+        return path.stat().st_mtime_ns
+    except FileNotFoundError:
+        return None
 
 
 def _end(state: SiteState, done: list[str]) -> set[tuple[int, int]]:
