@@ -9,7 +9,7 @@ import pytest
 from meshperf.errors import UsageError
 from meshperf.meshes.istio import settings
 
-PROGRAM = Path("/opt/istio/pilot-agent")
+PROGRAM = Path("/somewhere/pilot-agent")
 
 
 def environment(layout: Any, arm: Any) -> dict[str, str]:

@@ -15,7 +15,7 @@ from meshperf.meshes.kuma.layout import Layout
 from meshperf.spec.experiment import Arm
 from paper_site import PaperSite
 
-PROGRAM = Path("/opt/kuma/bin/program")
+PROGRAM = Path("/somewhere/program")
 
 
 def arm(**settings: Any) -> Arm:
