@@ -21,15 +21,13 @@ from meshperf.meshes.consul.proofs import proofs
 from meshperf.meshes.consul.questions import spiffe_id
 from meshperf.meshes.envoy.scraping import Scraping
 from meshperf.meshes.envoy_facts import Hops
+from meshperf.meshes.sidecar_claims import came_through, named, unchanged, workers
 from meshperf.spec.experiment import Arm
 from meshperf.spec.graph import CLIENT
 from meshperf.spec.records import Claim
 
 __all__ = ["Callers", "Observer", "is_hop", "is_own_app", "toward"]
 
-_SLACK = 0.01
-_SLACK_BYTES = 8192
-"""What may differ between two counters of the same traffic: they are read one after the other."""
 _DENIED = 403
 
 
@@ -80,7 +78,10 @@ class Observer:
             found.append(Claim(claim=claim, held=held, evidence=evidence, when=when))
         found += self._way(when)
         for workload in self.layout.workloads:
-            found += [self._workers(workload, when), self._unchanged(workload, when)]
+            found += [
+                workers(workload.name, workload.admin, self.arm.proxy_concurrency, when=when),
+                unchanged(workload.name, workload.admin, self.loaded[workload.name], when=when),
+            ]
         if when == "begin":
             self.hops.begin()
         return found
@@ -93,7 +94,7 @@ class Observer:
         yield claims.plaintext_refused(public, when=when, at=at)
         yield claims.no_certificate_refused(public, self.callers.nobody, when=when, at=at)
         yield claims.refused(
-            _named("mtls: a certificate of another authority is refused", at),
+            named("mtls: a certificate of another authority is refused", at),
             public,
             when=when,
             tls=self.callers.stranger,
@@ -112,7 +113,7 @@ class Observer:
         told = f"status {reply.status}" if reply.answered else reply.failure
         who = self.layout.callers[service.name][0]
         return Claim(
-            claim=_named("intentions: a listed caller is admitted where another one is denied", self._at(service)),
+            claim=named("intentions: a listed caller is admitted where another one is denied", self._at(service)),
             held=held,
             evidence=f"the identity of {who} was answered with {told}",
             when=when,
@@ -126,7 +127,7 @@ class Observer:
             claim = f"the workload sees the identity of {caller}'s sidecar" if told else "the workload sees no identity"
             expected = spiffe_id(self.domain, caller) if told else None
             address = self.edges[caller, service.name]
-            yield claims.identity_seen(_named(claim, at), address, expected, when=when)
+            yield claims.identity_seen(named(claim, at), address, expected, when=when)
         first = self.edges[self.layout.callers[service.name][0], service.name]
         yield claims.forged_identity_ignored(first, when=when, how=at)
         direct: dict[str, tuple[str, ssl.SSLContext | None]] = {
@@ -135,7 +136,7 @@ class Observer:
         if not self.layout.transparent:  # there nobody gets straight to the application
             direct["straight to the application"] = (self.addresses[service.name], None)
         for how, (address, tls) in direct.items():
-            yield claims.forged_identity_ignored(address, when=when, tls=tls, how=_named(how, at))
+            yield claims.forged_identity_ignored(address, when=when, tls=tls, how=named(how, at))
 
     def _way(self, when: str) -> Iterator[Claim]:
         """Over every edge the load goes through both sidecars, and each of their connections is mutual TLS."""
@@ -144,22 +145,13 @@ class Observer:
         seen = {workload.name: envoy_admin.counters(workload.admin) for workload in self.layout.workloads}
         for service in self.layout.services:
             at, callers = self._at(service), self.layout.callers[service.name]
-            received = ask(self.apps[service.name].admin, "/counters").json().get("bytes_in")
             sent = seen[service.name].get("cluster.local_app.upstream_cx_tx_bytes_total", 0)
-            through = isinstance(received, int) and received <= sent * (1 + _SLACK) + _SLACK_BYTES
-            yield Claim(
-                claim=_named("what the application receives comes through its sidecar", at),
-                held=through,
-                evidence="its sidecar sent all of it"
-                if through
-                else f"the application received {received} bytes, its sidecar sent it {sent}",
-                when=when,
-            )
+            yield came_through(self.apps[service.name].admin, sent, at=at, when=when)
             between = sum(toward(seen[caller], service.name, "upstream_cx_total") for caller in callers)
             shaken = sum(toward(seen[caller], service.name, "ssl.handshake") for caller in callers)
             arrived = _arrived(seen[service.name])
             yield Claim(
-                claim=_named("what the sidecar receives comes from its callers' sidecars", at),
+                claim=named("what the sidecar receives comes from its callers' sidecars", at),
                 held=arrived >= between > 0,
                 evidence="all connections of the callers' sidecars arrived there"
                 if arrived >= between > 0
@@ -167,31 +159,13 @@ class Observer:
                 when=when,
             )
             yield Claim(
-                claim=_named("mtls: strict, as every connection between the sidecars shows", at),
+                claim=named("mtls: strict, as every connection between the sidecars shows", at),
                 held=shaken >= between > 0,
                 evidence="every connection made a TLS handshake"
                 if shaken >= between > 0
                 else f"{shaken} TLS handshakes on {between} connections",
                 when=when,
             )
-
-    def _workers(self, workload: Workload, when: str) -> Claim:
-        count = envoy_admin.workers(workload.admin)
-        claim = f"the sidecar of {workload.name} runs {self.arm.proxy_concurrency} workers"
-        return Claim(claim=claim, held=count == self.arm.proxy_concurrency, evidence=f"it says {count}", when=when)
-
-    def _unchanged(self, workload: Workload, when: str) -> Claim:
-        now, loaded = envoy_admin.configuration_digest(workload.admin), self.loaded[workload.name]
-        held = now is not None and now == loaded
-        digests = (digest[:12] if digest else "unreadable" for digest in (now, loaded))
-        return Claim(
-            claim=f"the sidecar of {workload.name} has the configuration that it had when it was ready",
-            held=held,
-            evidence="the digest of what is in force has not changed"
-            if held
-            else "digest {} in force, {} when it was ready".format(*digests),
-            when=when,
-        )
 
 
 def is_hop(cluster: str) -> bool:
@@ -213,7 +187,3 @@ def toward(counters: Mapping[str, int], service: str, name: str) -> int:
 def _arrived(counters: Mapping[str, int]) -> int:
     ending = f"_{PUBLIC_PORT}.downstream_cx_total"
     return sum(count for path, count in counters.items() if path.startswith("listener.") and path.endswith(ending))
-
-
-def _named(claim: str, at: str) -> str:
-    return f"{claim} {at}" if at else claim

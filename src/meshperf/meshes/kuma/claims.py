@@ -18,14 +18,12 @@ from meshperf.meshes.base import APP_PORT, AppAddress
 from meshperf.meshes.envoy_facts import Hops
 from meshperf.meshes.kuma.layout import Layout
 from meshperf.meshes.kuma.policies import MESH
+from meshperf.meshes.sidecar_claims import came_through, named, unchanged, workers
 from meshperf.spec.experiment import Arm
 from meshperf.spec.records import Claim
 
 __all__ = ["Observer", "is_hop", "is_own_app", "spiffe_id", "toward"]
 
-_SLACK = 0.01
-_SLACK_BYTES = 8192
-"""What may differ between two counters of the same traffic: they are read one after the other."""
 _OWN_APP = f"localhost_{APP_PORT}"
 _CALLEE = re.compile(r"[a-z][a-z0-9-]*")
 _KUMAS_OWN = ("ads_cluster", "access_log_sink", "kuma", "inbound", "outbound", "plugins", "meshtrace")
@@ -68,7 +66,10 @@ class Observer:
         found += [self.denied] if self.denied is not None else []
         found += self._way(when)
         for workload, admin in self.admins.items():
-            found += [self._workers(workload, admin, when), self._unchanged(workload, admin, when)]
+            found += [
+                workers(workload, admin, self.arm.proxy_concurrency, when=when),
+                unchanged(workload, admin, self.loaded[workload], when=when),
+            ]
         if when == "begin":
             self.hops.begin()
         return found
@@ -81,7 +82,7 @@ class Observer:
         yield claims.plaintext_refused(inbound, when=when, at=at)
         yield claims.no_certificate_refused(self.outside[service], self.nobody, when=when, at=at)
         yield claims.refused(
-            _named("mtls: a certificate of another authority is refused", at),
+            named("mtls: a certificate of another authority is refused", at),
             self.outside[service],
             when=when,
             tls=self.stranger,
@@ -96,7 +97,7 @@ class Observer:
                 f"the workload sees the identity of {caller}'s sidecar" if strict else "the workload sees no identity"
             )
             expected = spiffe_id(caller) if strict else None
-            yield claims.identity_seen(_named(claim, at), self.edges[caller, service], expected, when=when)
+            yield claims.identity_seen(named(claim, at), self.edges[caller, service], expected, when=when)
         first = self.edges[self.layout.callers[service][0], service]
         yield claims.forged_identity_ignored(first, when=when, how=at)
 
@@ -106,46 +107,19 @@ class Observer:
         seen = {workload: envoy_admin.counters(admin) for workload, admin in self.admins.items()}
         for service in self.layout.services:
             at, callers = self._at(service.name), self.layout.callers[service.name]
-            received = ask(self.apps[service.name].admin, "/counters").json().get("bytes_in")
             sent = seen[service.name].get(f"cluster.{_OWN_APP}.upstream_cx_tx_bytes_total", 0)
-            through = isinstance(received, int) and received <= sent * (1 + _SLACK) + _SLACK_BYTES
-            yield Claim(
-                claim=_named("what the application receives comes through its sidecar", at),
-                held=through,
-                evidence="its sidecar sent all of it"
-                if through
-                else f"the application received {received} bytes, its sidecar sent it {sent}",
-                when=when,
-            )
+            yield came_through(self.apps[service.name].admin, sent, at=at, when=when)
             between = sum(toward(seen[caller], service.name, "upstream_cx_total") for caller in callers)
             shaken = sum(toward(seen[caller], service.name, "ssl.handshake") for caller in callers)
             declared = shaken >= between > 0 if self.arm.mtls == "strict" else shaken == 0 < between
             yield Claim(
-                claim=_named(f"mtls: {self.arm.mtls}, as every connection between the sidecars shows", at),
+                claim=named(f"mtls: {self.arm.mtls}, as every connection between the sidecars shows", at),
                 held=declared,
                 evidence=f"{'every' if shaken else 'no'} connection made a TLS handshake"
                 if declared
                 else f"{shaken} TLS handshakes on {between} connections",
                 when=when,
             )
-
-    def _workers(self, workload: str, admin: str, when: str) -> Claim:
-        count = envoy_admin.workers(admin)
-        claim = f"the sidecar of {workload} runs {self.arm.proxy_concurrency} workers"
-        return Claim(claim=claim, held=count == self.arm.proxy_concurrency, evidence=f"it says {count}", when=when)
-
-    def _unchanged(self, workload: str, admin: str, when: str) -> Claim:
-        now, loaded = envoy_admin.configuration_digest(admin), self.loaded[workload]
-        held = now is not None and now == loaded
-        digests = (digest[:12] if digest else "unreadable" for digest in (now, loaded))
-        return Claim(
-            claim=f"the sidecar of {workload} has the configuration that it had when it was ready",
-            held=held,
-            evidence="the digest of what is in force has not changed"
-            if held
-            else "digest {} in force, {} when it was ready".format(*digests),
-            when=when,
-        )
 
 
 def is_own_app(cluster: str) -> bool:
@@ -163,7 +137,3 @@ def toward(counters: Mapping[str, int], service: str, name: str) -> int:
     a digest behind the service's name."""
     cluster = re.compile(rf"cluster\.{re.escape(service)}(?:-[0-9a-f]{{16}})?\.{re.escape(name)}")
     return sum(count for path, count in counters.items() if cluster.fullmatch(path))
-
-
-def _named(claim: str, at: str) -> str:
-    return f"{claim} {at}" if at else claim
