@@ -168,6 +168,11 @@ CASES = [
     ("subject: mesh", "subject: mesh\nmargins: {p50: 5}", "MP2108", "/margins/p50", "`5%`"),
     ("subject: mesh", "subject: mesh\nmargins: {p50: .nan}", "MP2108", "/margins/p50", "nan"),
     ("subject: mesh", "subject: mesh\nmargins: {p51: 5%}", "MP2108", "/margins/p51", "did you mean `p50`"),
+    ("subject: mesh", "subject: mesh\nabsolute_floors: {p50: 20}", "MP2108", "/absolute_floors/p50", "with its unit"),
+    ("subject: mesh", "subject: mesh\nabsolute_floors: {p50: 0us}", "MP2108", "/absolute_floors/p50", "above 0"),
+    ("subject: mesh", "subject: mesh\nabsolute_floors: {p50: 5%}", "MP2108", "/absolute_floors/p50", "20us"),
+    ("subject: mesh", "subject: mesh\nabsolute_floors: {memory: '5'}", "MP2108", "/absolute_floors/memory", "5B"),
+    ("subject: mesh", "subject: mesh\nabsolute_floors: {p51: 1us}", "MP2101", "/absolute_floors/p51", "`p50`"),
     ("subject: mesh", "subject: mesh\ncpus: {generator: [0]}", "MP2102", "/cpus/measured", "missing"),
     ("subject: mesh", "subject: mesh\ncpus: {generator: [0, 0], measured: [1]}", "MP2107", "/cpus/generator", "twice"),
     ("subject: mesh", "subject: mesh\nallow_targets: ['http://a']", "MP2104", "/allow_targets/0", "scheme"),
@@ -180,6 +185,15 @@ CASES = [
     ("subject: mesh\n", "", "MP2102", "/subject", "missing"),
     ("experiment: sample", "experiment: ''", "MP2103", "/experiment", "empty"),
 ]  # fmt: skip
+
+
+def test_absolute_floors_are_read_in_the_units_of_their_metrics(tmp_path: Path, good: str) -> None:
+    path = tmp_path / "floors.yaml"
+    path.write_text(f"{good}\nabsolute_floors: {{p50: 20us, cpu_per_request: 1us, memory: 1MiB}}\n")
+    floors = read_experiment(path).absolute_floors
+    assert floors == pytest.approx({"p50": 20e-6, "cpu_per_request": 1e-6, "memory": 2.0**20})
+    path.write_text(good)
+    assert read_experiment(path).absolute_floors == {}
 
 
 @pytest.mark.parametrize(("old", "new", "code", "pointer", "words"), CASES)
@@ -280,6 +294,7 @@ def test_any_data_in_place_of_any_value_is_an_experiment_or_a_document_error(dat
         "aa",
         "objectives",
         "margins",
+        "absolute_floors",
         "design",
         "slice",
     ]

@@ -14,6 +14,7 @@ from hypothesis import HealthCheck, given, settings
 
 from meshperf.cli.schema import NAMES
 from meshperf.spec.experiment_model import (
+    AbsoluteFloorsModel,
     ArmModel,
     ClientLibraryModel,
     CpusModel,
@@ -63,7 +64,7 @@ def test_the_reference_names_every_key_of_an_experiment() -> None:
     text = (REFERENCE / "experiment.md").read_text()
     models = (
         ExperimentModel, WorkloadModel, StallModel, LoadPointModel, ArmModel, ClientLibraryModel, CpusModel,
-        FunctionsModel, LimitsModel, MatrixModel,
+        FunctionsModel, LimitsModel, MatrixModel, AbsoluteFloorsModel,
     )  # fmt: skip
     named = set(re.findall(r"[a-z_0-9]+", " ".join(re.findall(r"`([^`\n]+)`", text))))
     assert {key for model in models for key in model.model_fields} <= named

@@ -32,6 +32,7 @@ def judge_runs(
             baseline=arms[0].name,
             subject=experiment.subject,
             margins=experiment.margins,
+            absolute_floors=experiment.absolute_floors,
             objectives=experiment.objectives,
             aa=tuple(name for name in experiment.aa if name in names),
             redone=redone,

@@ -225,6 +225,8 @@ class Experiment:
     """Arms that are deployed twice, for the noise floor."""
     objectives: tuple[Objective, ...] = ()
     margins: Mapping[str, float] = field(default_factory=lambda: dict(DEFAULT_MARGINS))
+    absolute_floors: Mapping[str, float] = field(default_factory=dict)
+    """By metric, the added amount that counts as none whatever its share [s, s of CPU a request, bytes]."""
     targets: tuple[TargetUrl, ...] = ()
     """Each is loaded at its client's full rate in a run of its own."""
     allow_targets: tuple[str, ...] = ()

@@ -12,11 +12,13 @@ from typing import Annotated, Any
 from pydantic import Field
 from pydantic.config import JsonDict
 
+from meshperf.spec.absolute_floors import parse_absolute_floor
 from meshperf.spec.experiment import DEFAULT_MARGINS, KNOWN_MESHES
 from meshperf.spec.experiment_load_model import LoadPointModel, Model
 from meshperf.spec.graph_packaged import ECHO, PACKAGED_GRAPHS, is_graph_file
 from meshperf.spec.objectives import parse_objective
 from meshperf.spec.quantities import (
+    DURATION_PATTERN,
     Margin,
     Rate,
     Reads,
@@ -33,7 +35,15 @@ from meshperf.spec.quantities import (
 )
 from meshperf.units import parse_duration
 
-__all__ = ["ArmModel", "ExperimentModel", "FunctionsModel", "LimitsModel", "MatrixModel", "WorkloadModel"]
+__all__ = [
+    "AbsoluteFloorsModel",
+    "ArmModel",
+    "ExperimentModel",
+    "FunctionsModel",
+    "LimitsModel",
+    "MatrixModel",
+    "WorkloadModel",
+]
 
 ARM_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
 HOST_NAME = re.compile(r"[A-Za-z0-9_.:\[\]-]{1,253}")
@@ -87,6 +97,40 @@ def _metric(value: Any) -> str:
 
 
 MarginMetric = Annotated[str, Reads(_metric, {"type": "string", "pattern": f"^({'|'.join(DEFAULT_MARGINS)})$"})]
+
+
+def _floor(metric: str, example: str, schema: JsonDict) -> Reads:
+    """An amount with its unit that counts as none."""
+
+    def read(value: Any) -> float:
+        if not isinstance(value, str):
+            message = f"an absolute floor of `{metric}` must be an amount with its unit, found {show(value)}"
+            raise refuse("MP2108", message, f"write for example {example}")
+        try:
+            return parse_absolute_floor(metric, value)
+        except ValueError as error:
+            raise refuse("MP2108", f"`{metric}`: {error}", f"write for example {example}") from None
+
+    return Reads(read, dict(schema))
+
+
+def _time_floor(metric: str, example: str) -> Reads:
+    return _floor(metric, example, {"type": "string", "pattern": DURATION_PATTERN})
+
+
+class AbsoluteFloorsModel(Model):
+    """Added amounts that count as none, whatever their share."""
+
+    p50: Annotated[float, _time_floor("p50", "20us")] | None = None
+    p90: Annotated[float, _time_floor("p90", "50us")] | None = None
+    p99: Annotated[float, _time_floor("p99", "100us")] | None = None
+    mean: Annotated[float, _time_floor("mean", "20us")] | None = None
+    cpu_per_request: Annotated[float, _time_floor("cpu_per_request", "1us")] | None = None
+    memory: Annotated[float, _floor("memory", "1MiB", {"type": "string", "pattern": "B$"})] | None = None
+
+    def by_metric(self) -> dict[str, float]:
+        """Those that were written, in seconds or bytes."""
+        return {metric: floor for metric, floor in self if floor is not None}
 
 
 def _service_time(value: Any) -> str:
@@ -313,5 +357,9 @@ class ExperimentModel(Model):
     objectives: list[ObjectiveText] = Field([], description="Bounds that a gate holds the candidate arms to.")
     margins: dict[MarginMetric, Margin] = Field(
         {}, json_schema_extra=CLOSED, description="Relative differences that count as none."
+    )
+    absolute_floors: AbsoluteFloorsModel = Field(
+        default_factory=lambda: AbsoluteFloorsModel.model_validate({}),
+        description="Added amounts that count as none, whatever their share.",
     )
     allow_targets: list[Host] = Field([], description="Hosts outside loopback that may be put under load.")

@@ -79,6 +79,7 @@ def _experiment(
         aa=tuple(model.aa),
         objectives=tuple(parse_objective(text) for text in model.objectives),
         margins={**DEFAULT_MARGINS, **model.margins},
+        absolute_floors=model.absolute_floors.by_metric(),
         allow_targets=tuple(model.allow_targets),
         path=document.path,
         digest=document.digest,
