@@ -104,6 +104,8 @@ class Arm:
     access_log: bool = False
     mode: str = "http"
     """`http` (the proxy parses requests) or `tcp` (it forwards bytes)."""
+    proxies: str = "both"
+    """Which sidecars stand on the way of the load: `both`, the `client`'s alone or the `server`'s alone."""
     client_library: ClientLibrary | None = None
     cell: str = ""
     """Which arms may be held against each other: those of one cell of a `matrix` over all arms."""

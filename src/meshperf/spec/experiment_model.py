@@ -287,6 +287,9 @@ class ArmModel(Model):
     )
     access_log: Switch = Field(False, description="Write an access log.")
     mode: Annotated[str, word("mode", ("http", "tcp"))] = Field("http", description="Whether the proxy parses HTTP.")
+    proxies: Annotated[str, word("value of `proxies`", ("both", "client", "server"))] = Field(
+        "both", description="Which sidecars the load passes: the caller's, the service's, or both."
+    )
     client_library: ClientLibraryModel | None = Field(None, description="What the application does itself.")
     functions: FunctionsModel = Field(
         default_factory=lambda: FunctionsModel.model_validate({}),

@@ -174,6 +174,7 @@ def arm_of(name: str, model: ArmModel, folder: Path, cell: str = "") -> Arm:
         proxy_concurrency=model.proxy_concurrency,
         access_log=model.access_log,
         mode=model.mode,
+        proxies=model.proxies,
         client_library=None if model.client_library is None else ClientLibrary(mtls=model.client_library.mtls),
         cell=cell,
         functions=_functions(model.functions),

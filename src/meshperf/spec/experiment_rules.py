@@ -24,6 +24,7 @@ _PROXY_KEYS = (
     "proxy_concurrency",
     "access_log",
     "mode",
+    "proxies",
     "envoy",
     "client_bootstrap",
     "server_bootstrap",
