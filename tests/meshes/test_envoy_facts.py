@@ -14,6 +14,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent))
 from answering import answering, http
 
+from meshperf.errors import DeploymentError
 from meshperf.meshes import envoy_facts
 from meshperf.meshes.binaries import Binary
 from meshperf.meshes.none import ABSENT
@@ -132,12 +133,25 @@ def test_headers_that_the_probe_did_not_send_are_growth() -> None:
 def test_the_first_answer_is_timed_from_the_start_of_the_mesh() -> None:
     since = time.monotonic() - 1.0
     with answering(http({})) as address:
-        value = envoy_facts.first_request(address, since=since)["mesh.first_request_s"].value
+        value = envoy_facts.first_request(address, since=since, check=lambda: None)["mesh.first_request_s"].value
     assert isinstance(value, float)
     assert 1.0 <= value < 10.0
 
 
 def test_a_mesh_that_never_answers_has_no_first_request() -> None:
     with answering(http({}, 503)) as address:
-        fact = envoy_facts.first_request(address, since=time.monotonic(), deadline_s=0.05)["mesh.first_request_s"]
-    assert "status 503" in str(fact.unavailable)
+        facts = envoy_facts.first_request(address, since=time.monotonic(), check=lambda: None, deadline_s=0.05)
+    assert "status 503" in str(facts["mesh.first_request_s"].unavailable)
+
+
+@pytest.mark.parametrize("alone", [True, False])
+def test_nobody_waits_for_a_proxy_that_is_dead(alone: bool) -> None:
+    def check() -> None:
+        raise DeploymentError("MP5104", "envoy-client-sidecar ended during the measurement (killed by SIGKILL)")
+
+    began = time.monotonic()
+    with answering(http({}, 503)) as address, pytest.raises(DeploymentError, match="killed by SIGKILL") as told:
+        # Its own address is refused; one before it answers that there is no way on.
+        envoy_facts.first_request("127.0.0.1:9" if alone else address, since=began, check=check, deadline_s=20.0)
+    assert told.value.code == "MP5104"
+    assert time.monotonic() - began < 5.0

@@ -166,14 +166,20 @@ def header_growth(whoami: Mapping[str, Any]) -> Facts:
     }
 
 
-def first_request(address: str, *, since: float, deadline_s: float = 15.0, path: str = "/whoami") -> Facts:
+def first_request(
+    address: str, *, since: float, check: Callable[[], None], deadline_s: float = 15.0, path: str = "/whoami"
+) -> Facts:
     """`mesh.first_request_s`: from the start of the mesh's first process to the first answered request through it.
 
     Args:
         address: where the client's requests go in.
         since: `time.monotonic()` before the first process was started.
+        check: `Site.check`, asked after every request that was not answered: nobody waits for a dead proxy.
         deadline_s: how long to try from now; a mesh that does not answer until then has an unavailable fact, and
             its claims will say more.
+
+    Raises:
+        DeploymentError: as `check` says (MP5104).
     """
     until, last = time.monotonic() + deadline_s, ""
     while time.monotonic() < until:
@@ -183,6 +189,7 @@ def first_request(address: str, *, since: float, deadline_s: float = 15.0, path:
             value = round(time.monotonic() - since, 3)
             return {"mesh.first_request_s": Fact(value=value, source="first answered request")}
         last = reply.failure or f"status {reply.status}"
+        check()
         time.sleep(_POLL_S)
     return {"mesh.first_request_s": Fact(unavailable=f"no request was answered: {last}")}
 

@@ -101,7 +101,9 @@ class Prepared:
         agent = self._start_agent(json.dumps(configuration, indent=1))
         sidecars = {workload.name: self._start_sidecar(workload) for workload in self._from_the_entry_back()}
         edges = self._dialled_edges()
-        first = first_request(edges[CLIENT, self.graph.entry], since=since, deadline_s=_FIRST_REQUEST_S, path="/whoami")
+        first = first_request(
+            edges[CLIENT, self.graph.entry], since=since, check=self.site.check, deadline_s=_FIRST_REQUEST_S
+        )
         for (caller, callee), address in edges.items():
             self._wait_for_a_request(address, self.layout.workload(caller), self.layout.workload(callee), sidecars)
         self._settle()

@@ -69,7 +69,7 @@ class EnvoyPreparation:
         since = time.monotonic()
         processes = self._start_all(configured, crossing, apps)
         through = dialled(site, layout.client, layout.client.callees[0])
-        first = envoy_facts.first_request(through, since=since, deadline_s=_FIRST_ANSWER_S)
+        first = envoy_facts.first_request(through, since=since, check=site.check, deadline_s=_FIRST_ANSWER_S)
         scraping = None
         if self.arm.functions.metrics:
             scraping, scrapers = start_scraping(site, layout, self.resident)

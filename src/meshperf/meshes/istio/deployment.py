@@ -80,7 +80,7 @@ class Prepared:
         entry = layout.service(layout.entry)
         virtual = f"{entry.virtual}:{APP_PORT}"
         inside = site.reach(client, APP_PORT, at=entry.virtual)
-        first = envoy_facts.first_request(inside, since=since)
+        first = envoy_facts.first_request(inside, since=since, check=site.check)
         scraping, scrapers = None, list[Process]()
         if self.arm.functions.metrics:
             scraping, found = start_scraping(site, layout, self.folder)

@@ -95,7 +95,9 @@ class Prepared:
         edges = {
             (caller, callee): self._dialled(layout.workload(caller), callee) for caller, callee in self.graph.edges()
         }
-        first = first_request(edges[CLIENT, layout.entry], since=since, deadline_s=_REQUEST_WITHIN_S)
+        first = first_request(
+            edges[CLIENT, layout.entry], since=since, check=self.site.check, deadline_s=_REQUEST_WITHIN_S
+        )
         for (caller, callee), address in edges.items():
             self._wait_for_a_request(address, caller, callee, sidecars)
         _require_accepted(sidecars)
