@@ -92,7 +92,12 @@ def test_every_group_is_deployed_in_the_environment_of_the_experiment(
 
 
 @pytest.mark.parametrize(
-    "broken", [DeploymentError("MP5104", "envoy-client ended"), TargetError("MP5301", "nobody answers at the app")]
+    "broken",
+    [
+        DeploymentError("MP5104", "envoy-client ended"),
+        DeploymentError("MP5102", "envoy-client ended before it was ready (killed by SIGKILL)"),
+        TargetError("MP5301", "nobody answers at the app"),
+    ],
 )
 def test_a_round_that_breaks_is_kept_as_a_record_and_redone(
     tmp_path: Path, machine: Machine, told: list[Event], broken: Exception
@@ -112,6 +117,36 @@ def test_what_breaks_every_attempt_is_the_error_that_ends_the_experiment(
         execute(tmp_path, told)
     assert caught.value is died, "not MP4002, which is about a machine that is not quiet"
     assert [call for call in machine.calls if call[0] > 1] == []
+
+
+def test_a_process_killed_while_it_starts_is_a_broken_round_of_the_first_round_too(
+    tmp_path: Path, machine: Machine, told: list[Event]
+) -> None:
+    machine.fail = {1: DeploymentError("MP5102", "envoy-client ended before it was ready (killed by SIGKILL)")}
+    out = execute(tmp_path, told)
+    assert machine.calls == [(1, 0), (1, 1), (2, 0), (3, 0)]
+    assert reasons(out) == {"broken: envoy-client ended before it was ready (killed by SIGKILL)"}
+
+
+def test_a_deployment_that_never_came_up_is_not_tried_a_third_time(
+    tmp_path: Path, machine: Machine, told: list[Event]
+) -> None:
+    refused = DeploymentError("MP5102", "envoy-client ended before it was ready (exit code 1)")
+    machine.fail = dict.fromkeys(range(1, 10), refused)
+    experiment = replace(kept_sample.experiment(tmp_path), rounds=12)  # four spare attempts
+    with Bundle.create(tmp_path / "out", experiment, command="x") as bundle, pytest.raises(DeploymentError) as caught:
+        runner.execute(experiment, bundle, state_dir=tmp_path, listener=told.append)
+    assert caught.value is refused
+    assert machine.calls == [(1, 0), (1, 1)]
+
+
+def test_a_deployment_that_came_up_before_is_tried_as_often_as_any_broken_round(
+    tmp_path: Path, machine: Machine, told: list[Event]
+) -> None:
+    died = DeploymentError("MP5102", "envoy-client ended before it was ready (killed by SIGKILL)")
+    machine.fail = {2: died, 3: died}
+    execute(tmp_path, told)
+    assert machine.calls == [(1, 0), (2, 0), (2, 1), (2, 2), (3, 0)]
 
 
 def test_a_guard_on_the_machine_excludes_the_whole_round(tmp_path: Path, machine: Machine, told: list[Event]) -> None:

@@ -31,7 +31,8 @@ from meshperf.telemetry import INVALIDATING, shown
 
 __all__ = ["execute"]
 
-_BROKEN_ROUND = frozenset({"MP5104", "MP5301", "MP5302", "MP5303"})
+_NOT_UP = "MP5102"
+_BROKEN_ROUND = frozenset({_NOT_UP, "MP5104", "MP5301", "MP5302", "MP5303"})
 """Codes that end a round and not the experiment: a process died, or a resident that was up no longer answers."""
 
 
@@ -126,7 +127,7 @@ class _Loop:
             for round_plan in (item for item in self.plan.rounds if item.round == number):
                 runs += self._group(round_plan, attempt)
         except (DeploymentError, TargetError) as broken:
-            if broken.code not in _BROKEN_ROUND:
+            if broken.code not in _BROKEN_ROUND or self._never_up(broken):
                 raise
             self._exclude(runs, f"broken: {broken.message}")
             self.broken = broken
@@ -139,6 +140,14 @@ class _Loop:
         self.bundle.append(runs)
         self._tell("saved", f"round {number} of {self.experiment.rounds}")
         return True
+
+    def _never_up(self, broken: DeploymentError | TargetError) -> bool:
+        """Whether processes end before they are ready because the deployment is wrong, and not because one was killed.
+
+        Nothing was ever seen to come up, and the same happened in the attempt just before: trying again only hides it.
+        """
+        again = self.broken is not None and self.broken.code == _NOT_UP == broken.code
+        return again and not self.bundle.finished_rounds()
 
     def _group(self, round_plan: RoundPlan, attempt: int) -> Sequence[RunResult]:
         with LocalSite.open(
