@@ -6,16 +6,15 @@ part of what Istio costs. When Envoy ends the agent ends too, so watching the ag
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from meshperf.environments import processes
 from meshperf.environments.probes import http_ready
 from meshperf.environments.site import Process, ProcessSpec, Site
 from meshperf.errors import DeploymentError
 from meshperf.meshes import envoy_admin
+from meshperf.meshes.agents import child_of
 from meshperf.meshes.base import pod
 from meshperf.meshes.istio import settings
 from meshperf.meshes.istio.control_plane import ControlPlane
@@ -24,12 +23,11 @@ from meshperf.meshes.istio.layout import ADMIN_PORT, LOOPBACK, STATUS_PORT, Layo
 from meshperf.spec.experiment import Arm
 from meshperf.spec.graph import CLIENT
 
-__all__ = ["Sidecar", "child_of", "readiness", "start_sidecar"]
+__all__ = ["Sidecar", "readiness", "start_sidecar"]
 
 _READY_S = 20.0
 _PLACES = ("etc/istio/proxy", "var/run/secrets/workload-spiffe-uds", "var/lib/istio/data")
 """Folders that agent and Envoy expect below their working folder."""
-_CHILD_WITHIN_S = 2.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,31 +97,6 @@ def start_sidecar(
     )
     envoy = child_of(agent, name=f"{layout.resident}-{workload}-sidecar", program=installation.envoy.path)
     return Sidecar(workload=workload, agent=agent, envoy=envoy, admin=admin)
-
-
-def child_of(agent: Process, *, name: str, program: Path) -> Process:
-    """The process of a program that an agent started.
-
-    Raises:
-        DeploymentError: there is none (MP5102).
-    """
-    until = time.monotonic() + _CHILD_WITHIN_S
-    while True:
-        for pid, ticks in processes.with_descendants([(agent.pid, agent.start_ticks)]):
-            if pid != agent.pid and _executes(pid, program):
-                return Process(name=name, role="sidecar", pid=pid, start_ticks=ticks, log=agent.log, cpus=agent.cpus)
-        if time.monotonic() >= until:
-            raise DeploymentError(
-                "MP5102", f"{agent.name} runs without {program.name}", hint="look at the agent's log, or try again"
-            )
-        time.sleep(0.01)
-
-
-def _executes(pid: int, program: Path) -> bool:
-    try:
-        return (processes.PROC / str(pid) / "exe").readlink() == program.resolve()
-    except OSError:  # it has just ended
-        return False
 
 
 def _redirect(site: Site, host: str, installation: Installation) -> None:

@@ -11,8 +11,8 @@ from meshperf.environments.probes import http_ready
 from meshperf.environments.site import Process, ProcessSpec, Site
 from meshperf.errors import DeploymentError
 from meshperf.meshes import envoy_admin
+from meshperf.meshes.agents import child_of
 from meshperf.meshes.base import APP_PORT, pod
-from meshperf.meshes.istio.sidecar import child_of
 from meshperf.meshes.kuma.commands import ADMIN_SOCKET, PROXY_USER, dataplane_argv, redirection_argv, token_argv
 from meshperf.meshes.kuma.layout import CONTROL, Layout, Workload, short_folder
 from meshperf.meshes.kuma.mesh import Installation
