@@ -29,10 +29,10 @@ from meshperf.histograms import merge
 from meshperf.spec.records import RunResult
 from meshperf.units import Unit
 
-__all__ = ["PairedRounds", "Series", "merged_tail", "series_of", "unbounded"]
+__all__ = ["WIDENED", "PairedRounds", "Series", "merged_tail", "series_of", "unbounded"]
 
 CENTRED = ("p50", "p90")
-_WIDENED = ", widened by the buckets the figures were read from"
+WIDENED = ", widened by the buckets the figures were read from"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -113,7 +113,7 @@ class Series:
         if self.reach == (0.0, 0.0):
             return found
         low, high = self.contrast().bounds(confidence)
-        return replace(found, low=math.exp(low), high=math.exp(high), method=f"{found.method}{_WIDENED}")
+        return replace(found, low=math.exp(low), high=math.exp(high), method=f"{found.method}{WIDENED}")
 
     def amount(self, confidence: float = 0.95) -> Estimate:
         """Candidate minus baseline."""
@@ -123,7 +123,7 @@ class Series:
         if self.amount_reach == (0.0, 0.0):
             return found
         low, high = self.amount_contrast().bounds(confidence)
-        return replace(found, low=low, high=high, method=f"{found.method}{_WIDENED}")
+        return replace(found, low=low, high=high, method=f"{found.method}{WIDENED}")
 
 
 def series_of(paired: PairedRounds, metric: str) -> Series:
