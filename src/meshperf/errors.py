@@ -67,7 +67,7 @@ CODES: dict[str, str] = {
     "MP2105": "unknown arm",
     "MP2106": "unknown mesh",
     "MP2107": "settings contradict each other",
-    "MP2108": "an objective, margin or absolute floor cannot be understood",
+    "MP2108": "an objective, margin, resolution or absolute floor cannot be understood",
     "MP2109": "the services of a workload graph do not fit together",
     "MP2201": "the document is of a kind or version that is not understood",
     "MP2202": "a descriptor set or .proto file cannot be understood",

@@ -15,6 +15,7 @@ from meshperf.spec.experiment_load import GrpcRequest
 from meshperf.spec.experiment_load_model import LoadPointModel
 from meshperf.spec.experiment_reading import experiment_from_document
 from meshperf.spec.reader import parse_document
+from meshperf.spec.resolution import MOST_PLANNED_ROUNDS
 from meshperf.units import Unit
 
 ROOT = Path(__file__).parents[2]
@@ -168,6 +169,11 @@ CASES = [
     ("subject: mesh", "subject: mesh\nmargins: {p50: 5}", "MP2108", "/margins/p50", "`5%`"),
     ("subject: mesh", "subject: mesh\nmargins: {p50: .nan}", "MP2108", "/margins/p50", "nan"),
     ("subject: mesh", "subject: mesh\nmargins: {p51: 5%}", "MP2108", "/margins/p51", "did you mean `p50`"),
+    ("subject: mesh", "subject: mesh\nresolution: {p51: 5%}", "MP2108", "/resolution/p51", "did you mean `p50`"),
+    ("subject: mesh", "subject: mesh\nresolution: {p50: 5%}\nrounds: 2", "MP2107", "/rounds", "fewer than 3"),
+    ("subject: mesh", "subject: mesh\nresolution: {p99: 5%}", "MP2107", "/load/0/duration", "duration: 6s"),
+    ("subject: mesh", "subject: mesh\nresolution: {p50: 0}", "MP2108", "/resolution/p50", "above 0"),
+    ("subject: mesh", "subject: mesh\nresolution: {p50: 100%}", "MP2108", "/resolution/p50", "below 1"),
     ("subject: mesh", "subject: mesh\nabsolute_floors: {p50: 20}", "MP2108", "/absolute_floors/p50", "with its unit"),
     ("subject: mesh", "subject: mesh\nabsolute_floors: {p50: 0us}", "MP2108", "/absolute_floors/p50", "above 0"),
     ("subject: mesh", "subject: mesh\nabsolute_floors: {p50: 5%}", "MP2108", "/absolute_floors/p50", "20us"),
@@ -194,6 +200,25 @@ def test_absolute_floors_are_read_in_the_units_of_their_metrics(tmp_path: Path, 
     assert floors == pytest.approx({"p50": 20e-6, "cpu_per_request": 1e-6, "memory": 2.0**20})
     path.write_text(good)
     assert read_experiment(path).absolute_floors == {}
+
+
+def test_a_resolution_makes_rounds_the_most_that_are_made(tmp_path: Path, good: str) -> None:
+    path = tmp_path / "resolution.yaml"
+    path.write_text(f"{good}\nresolution: {{p50: 5%, cpu_per_request: 0.02}}\n")
+    asked = read_experiment(path)
+    assert asked.resolution == {"p50": 0.05, "cpu_per_request": 0.02}
+    assert asked.rounds == MOST_PLANNED_ROUNDS
+    path.write_text(f"{good}\nresolution: {{p50: 5%}}\nrounds: 9\n")
+    assert read_experiment(path).rounds == 9
+    path.write_text(good)
+    assert (read_experiment(path).resolution, read_experiment(path).rounds) == ({}, 6)
+
+
+def test_a_resolution_needs_a_candidate(problems: Problems) -> None:
+    alone = "experiment: x\nsubject: time\nload: [{rate: 5, duration: 5s}]\narms: {a: {mesh: none}}\naa: [a]\n"
+    (found,) = problems(f"{alone}resolution: {{p50: 5%}}\n")
+    assert (found.code, found.location.pointer) == ("MP2107", "/resolution")
+    assert "doctor --aa" in str(found.hint)
 
 
 @pytest.mark.parametrize(("old", "new", "code", "pointer", "words"), CASES)
@@ -295,6 +320,8 @@ def test_any_data_in_place_of_any_value_is_an_experiment_or_a_document_error(dat
         "objectives",
         "margins",
         "absolute_floors",
+        "resolution",
+        "rounds",
         "design",
         "slice",
     ]

@@ -219,6 +219,9 @@ class Experiment:
     """`interleaved` or `continuous`."""
     slice_s: float | None = None
     """Length of a slice [s]; None: chosen by a pilot."""
+    control: str = "first-round"
+    """`first-round` or `every-round`: where each resident also has a continuous stretch alone; for the machine's CPU
+    and energy, and as a check on the slices."""
     rounds: int
     seed: int = 1
     arms: Mapping[str, Arm]
@@ -229,6 +232,9 @@ class Experiment:
     margins: Mapping[str, float] = field(default_factory=lambda: dict(DEFAULT_MARGINS))
     absolute_floors: Mapping[str, float] = field(default_factory=dict)
     """By metric, the added amount that counts as none whatever its share [s, s of CPU a request, bytes]."""
+    resolution: Mapping[str, float] = field(default_factory=dict)
+    """By metric, the half-width that its interval is to have, as a share; `rounds` is then the most that are made.
+    Empty: exactly `rounds` are made."""
     targets: tuple[TargetUrl, ...] = ()
     """Each is loaded at its client's full rate in a run of its own."""
     allow_targets: tuple[str, ...] = ()

@@ -33,6 +33,7 @@ from meshperf.spec.quantities import (
     word,
     words_hint,
 )
+from meshperf.spec.resolution_model import HalfWidth, ResolutionMetric
 from meshperf.units import parse_duration
 
 __all__ = [
@@ -348,7 +349,12 @@ class ExperimentModel(Model):
     slice: Annotated[float, duration_between(0.05, 1.0, "`slice`")] | None = Field(
         None, description="Length of a slice; else a pilot chooses."
     )
-    rounds: Annotated[int, whole_between(1, 1000, "`rounds`")] = Field(6, description="Fresh deployments of every arm.")
+    control: Annotated[str, word("control", ("first-round", "every-round"))] = Field(
+        "first-round", description="In which rounds each arm is also loaded alone for a continuous stretch."
+    )
+    rounds: Annotated[int, whole_between(1, 1000, "`rounds`")] = Field(
+        6, description="Fresh deployments of every arm; with `resolution` the most that are made, 60 unless written."
+    )
     seed: Annotated[int, whole_between(0, 2**63 - 1, "`seed`")] = Field(
         1, description="Seed of every random order and arrival."
     )
@@ -360,6 +366,9 @@ class ExperimentModel(Model):
     objectives: list[ObjectiveText] = Field([], description="Bounds that a gate holds the candidate arms to.")
     margins: dict[MarginMetric, Margin] = Field(
         {}, json_schema_extra=CLOSED, description="Relative differences that count as none."
+    )
+    resolution: dict[ResolutionMetric, HalfWidth] = Field(
+        {}, json_schema_extra=CLOSED, description="Half-widths that intervals are to have; a pilot plans the rounds."
     )
     absolute_floors: AbsoluteFloorsModel = Field(
         default_factory=lambda: AbsoluteFloorsModel.model_validate({}),

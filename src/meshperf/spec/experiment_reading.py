@@ -28,6 +28,7 @@ from meshperf.spec.graph_workload import graph_workload
 from meshperf.spec.load_files import DEFAULT_MESSAGE, message_of, read_trace
 from meshperf.spec.objectives import parse_objective
 from meshperf.spec.problems import problems_of
+from meshperf.spec.resolution import MOST_PLANNED_ROUNDS
 
 __all__ = ["arm_of", "experiment_from_document"]
 
@@ -73,17 +74,24 @@ def _experiment(
         load=tuple(_load_point(point, folder, files_beside=files_beside) for point in model.load),
         design=model.design,
         slice_s=model.slice,
-        rounds=model.rounds,
+        control=model.control,
+        rounds=_rounds(model),
         seed=model.seed,
         arms={name: arm_of(name, arm, folder, cells.get(name, "")) for name, arm in model.arms.items()},
         aa=tuple(model.aa),
         objectives=tuple(parse_objective(text) for text in model.objectives),
         margins={**DEFAULT_MARGINS, **model.margins},
+        resolution=dict(model.resolution),
         absolute_floors=model.absolute_floors.by_metric(),
         allow_targets=tuple(model.allow_targets),
         path=document.path,
         digest=document.digest,
     )
+
+
+def _rounds(model: ExperimentModel) -> int:
+    """How many are made; with a resolution, the most that are."""
+    return MOST_PLANNED_ROUNDS if model.resolution and "rounds" not in model.model_fields_set else model.rounds
 
 
 def _workload(model: WorkloadModel, folder: Path, *, files_beside: bool) -> Workload:

@@ -17,6 +17,7 @@ from meshperf.spec.generators import GENERATORS
 from meshperf.spec.graph_service_rules import service_problems
 from meshperf.spec.graph_workload import workload_graph_problems
 from meshperf.spec.quantities import words_hint
+from meshperf.spec.resolution_rules import resolution_problems
 
 __all__ = ["rule_problems"]
 
@@ -66,6 +67,7 @@ def rule_problems(
         _aa_rules,
         functools.partial(_workload_rules, files_beside=files_beside),
         _cpu_rules,
+        resolution_problems,
         *((_bootstrap_rules,) if files_beside else ()),
     )
     found = [problem for check in checks for problem in check(document, data)]
@@ -97,6 +99,9 @@ def _slice_rules(document: Document, data: Mapping[str, Any]) -> Iterator[Docume
     if data.get("design") == "continuous" and data.get("slice") is not None:
         hint = "leave `slice` out, or write `design: interleaved`"
         yield document.error("MP2107", "`design: continuous` has no slices", "/slice", hint=hint, key=True)
+    if data.get("design") == "continuous" and data.get("control") is not None:
+        hint = "leave `control` out, or write `design: interleaved`"
+        yield document.error("MP2107", "`design: continuous` has no control stretches", "/control", hint=hint, key=True)
 
 
 def _arm_rules(document: Document, data: Mapping[str, Any]) -> Iterator[DocumentError]:
