@@ -6,7 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from meshperf.analysis.ladder_order import LadderOrder, ladder_orders, order_of_arms
+from meshperf.analysis.ladder_order import (
+    LadderOrder,
+    ladder_orders,
+    order_of_arms,
+    steps_making,
+    unlike_settings,
+)
 from meshperf.spec.experiment import Arm, ClientLibrary, Functions, read_experiment
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
@@ -114,3 +120,39 @@ def test_an_arm_that_is_deployed_again_is_no_step_and_leads_to_the_first_one() -
 def test_examples_that_compare_meshes_are_no_price_list() -> None:
     assert ladder_orders(read_experiment(EXAMPLES / "quickstart.yaml")) == {}
     assert ladder_orders(read_experiment(EXAMPLES / "smp-test.yaml")) == {}
+
+
+def test_an_arm_of_another_experiment_is_made_up_of_the_steps_that_bring_its_settings() -> None:
+    arms = (BASELINE, TCP, HTTP, MTLS, rules("ten", 10), LOG)
+    found = order(*arms[1:])
+
+    def made(wanted: Arm) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        return steps_making(found, arms, wanted)
+
+    assert made(Arm(name="envoy", mesh="envoy", mtls="strict")) == (("tcp", "http", "mtls"), ())
+    assert made(Arm(name="plain", mesh="envoy")) == (("tcp", "http"), ())
+    assert made(Arm(name="bytes", mesh="envoy", mode="tcp")) == (("tcp",), ())
+    assert made(rules("mine", 10)) == (("tcp", "http", "mtls", "ten"), ())
+    assert made(rules("mine", 3)) == (("tcp", "http", "mtls"), ("functions.authorization_rules: 3",))
+    _, unpriced = made(Arm(name="other", mesh="istio", mtls="strict"))
+    assert "mesh: istio" in unpriced
+
+
+def test_the_example_of_a_foretold_chain_is_made_of_three_steps_of_the_example_of_prices() -> None:
+    prices, chain = (read_experiment(EXAMPLES / name) for name in ("price-list.yaml", "prediction-chain.yaml"))
+    (found,) = ladder_orders(prices).values()
+    assert steps_making(found, tuple(prices.arms.values()), chain.arms["envoy"]) == (("tcp", "http", "mtls"), ())
+    first, measured = prices.load[0], chain.load[0]
+    assert (first.protocol, first.rate, first.connections, first.arrivals, first.duration_s) == (
+        measured.protocol, measured.rate, measured.connections, measured.arrivals, measured.duration_s,
+    )  # fmt: skip
+    assert chain.workload.services is not None
+    sizes = {service.response_bytes for service in chain.workload.services.services}
+    assert sizes == {prices.workload.response_bytes}
+
+
+def test_what_an_arm_sets_beyond_its_steps_is_told() -> None:
+    steps = {"mesh": "envoy", "mtls": "strict"}
+    assert unlike_settings(BASELINE, MTLS, steps) == ()
+    assert unlike_settings(BASELINE, LOG, steps) == ("access_log: true",)
+    assert unlike_settings(BASELINE, HTTP, steps) == ("mtls: off",)

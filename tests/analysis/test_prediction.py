@@ -15,7 +15,8 @@ from meshperf.analysis import Comparison, compare
 from meshperf.analysis.critical_path import critical_path
 from meshperf.analysis.ladder import Ladder, price_ladder
 from meshperf.analysis.ladder_order import LadderOrder, LadderStep
-from meshperf.analysis.prediction import PREDICTED_METRICS, Prediction, check_prediction, predict
+from meshperf.analysis.prediction import PREDICTED_METRICS, Prediction, predict
+from meshperf.analysis.prediction_check import check_prediction
 from meshperf.analysis.prediction_document import (
     prediction_digest,
     prediction_from_document,

@@ -12,7 +12,7 @@ from generated_runs import sample_run
 from generated_smp import documents
 from hypothesis import HealthCheck, given, settings
 
-from meshperf.cli.schema import NAMES
+from meshperf.cli.schema import NAMES, PREDICTION
 from meshperf.spec.experiment_model import (
     AbsoluteFloorsModel,
     ArmModel,
@@ -87,7 +87,7 @@ def test_the_experiment_in_the_reference_is_valid(tmp_path: Path) -> None:
 
 
 def test_the_names_that_the_verb_offers_are_the_schemas() -> None:
-    assert tuple(NAMES) == tuple(SCHEMAS)
+    assert tuple(NAMES) == (*SCHEMAS, PREDICTION)
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -101,3 +101,26 @@ def test_a_value_of_the_wrong_type_does_not_fit_its_schema() -> None:
     assert list(VALIDATORS["smp-result"].iter_errors({"actual_qps": "fast"}))
     assert list(VALIDATORS["smp-mesh-config"].iter_errors({"sidecar": {"bps": 3_000_000_000}}))
     assert list(VALIDATORS["smp-mesh"].iter_errors({"type": "ISTO"}))
+
+
+def test_gates_and_rules_fit_their_schemas_and_slips_do_not() -> None:
+    gate = jsonschema.Draft202012Validator(schema("gate"))
+    good = {"gate": "g", "objectives": ["p90 <= 50ms"], "margins": {"p50": "5%"}, "absolute_floors": {"p50": "20us"}}
+    assert list(gate.iter_errors(good)) == []
+    for wrong in ({"margin": {}}, {"margins": {"p51": "5%"}}, {"absolute_floors": {"p50": 20}}, {"undecided": "x"}):
+        assert list(gate.iter_errors({**good, **wrong}))
+    rules = jsonschema.Draft202012Validator(schema("rules"))
+    rule = {"path": "host.*", "severity": "CLOSE", "tolerance": 0.05, "unknown": "note", "required": False}
+    assert list(rules.iter_errors({"rules": "r", "version": 1, "fields": [rule], "subjects": {"mesh": ["a.*"]}})) == []
+    for slip in ({"severity": "SAME"}, {"tolerance": 2}, {"unknwon": "note"}, {"required": "yes"}, {"why": " "}):
+        assert list(rules.iter_errors({"rules": "r", "version": 1, "fields": [{**rule, **slip}]}))
+
+
+def test_the_examples_of_gates_and_rules_in_the_guides_fit_their_schemas() -> None:
+    for guide, name in (("gate.md", "gate"), ("comparing.md", "rules")):
+        text = (ROOT / "docs" / "guides" / guide).read_text()
+        blocks = re.findall(rf"```yaml\n({name}: .*?)```", text, re.S)
+        assert blocks
+        for block in blocks:
+            data = parse_document(block.encode()).data
+            assert list(jsonschema.Draft202012Validator(schema(name)).iter_errors(data)) == []

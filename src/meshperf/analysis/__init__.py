@@ -26,7 +26,8 @@ from meshperf.analysis.pair_judgement import (
 )
 from meshperf.analysis.planning import Pilot, ResolutionPlan, pilot_of, rounds_for
 from meshperf.analysis.power import detectable_difference
-from meshperf.analysis.prediction import MetricCheck, Prediction, check_prediction, predict
+from meshperf.analysis.prediction import Prediction, predict
+from meshperf.analysis.prediction_check import MetricCheck, check_prediction
 from meshperf.analysis.prediction_document import prediction_from_document, prediction_to_document
 from meshperf.analysis.readings import Reading, imported_reading, reading
 from meshperf.analysis.records import (

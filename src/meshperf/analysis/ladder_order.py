@@ -25,12 +25,14 @@ from typing import Any
 
 from meshperf.spec.experiment import Arm, Experiment
 
-__all__ = ["LadderOrder", "LadderStep", "ladder_orders", "order_of_arms"]
+__all__ = ["LadderOrder", "LadderStep", "ladder_orders", "order_of_arms", "steps_making", "unlike_settings"]
 
 FEWEST_STEPS = 3
 MOST_SETTINGS = 2
 """Settings that one step may change: retries come with their timeout."""
 _NOT_SETTINGS = frozenset({"name", "cell"})
+_WANTED = ""
+"""Stands for an arm that is not of the price list; no arm has an empty name."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,6 +107,27 @@ def order_of_arms(arms: Sequence[Arm]) -> LadderOrder | None:
     return LadderOrder(
         baseline=baseline.name, steps=tuple(steps), whole=last, summed=summed, same=same, unpriced=unpriced
     )
+
+
+def steps_making(order: LadderOrder, arms: Sequence[Arm], wanted: Arm) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The steps that make up an arm, of this price list or of another experiment, as the whole is made of its own.
+
+    Args:
+        arms: of the price list, from which `order` was read.
+        wanted: the arm to be made up.
+
+    Returns:
+        Names of steps in order, and the settings of the arm that no step brings, with their values as text.
+    """
+    settings = {arm.name: dict(_settings(arm)) for arm in arms} | {_WANTED: dict(_settings(wanted))}
+    steps, unpriced = _summed(order.steps, settings, order.same, order.baseline, _WANTED)
+    return steps, tuple(f"{key}: {settings[_WANTED][key]}" for key in unpriced)
+
+
+def unlike_settings(baseline: Arm, arm: Arm, settings: Mapping[str, str]) -> tuple[str, ...]:
+    """What an arm sets otherwise than `settings` say, as `key: value`; what they leave out is as in the baseline."""
+    expected = {**dict(_settings(baseline)), **settings}
+    return tuple(f"{key}: {value}" for key, value in _changes(expected, dict(_settings(arm))).items())
 
 
 def _nearest(name: str, above: Sequence[str], settings: Mapping[str, Mapping[str, str]], baseline: str) -> str:

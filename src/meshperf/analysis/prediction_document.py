@@ -17,16 +17,29 @@ from meshperf.analysis.documents import plain
 from meshperf.analysis.prediction import ForetoldMetric, Prediction
 from meshperf.analysis.records import Estimate
 from meshperf.errors import DocumentError, Location
+from meshperf.spec.records import FactValue
 from meshperf.units import Unit
 
-__all__ = ["prediction_digest", "prediction_from_document", "prediction_to_document"]
+__all__ = [
+    "KIND",
+    "VERSION",
+    "is_prediction",
+    "prediction_digest",
+    "prediction_from_document",
+    "prediction_to_document",
+]
 
-_KIND, _VERSION = "meshperf-prediction", 1
+KIND, VERSION = "meshperf-prediction", 1
+
+
+def is_prediction(data: object) -> bool:
+    """Whether a document says that it is a prediction, of whatever version."""
+    return isinstance(data, Mapping) and data.get("kind") == KIND
 
 
 def prediction_to_document(prediction: Prediction) -> dict[str, Any]:
     """The document, its digest included under `sha256`."""
-    body = {"kind": _KIND, "version": _VERSION, **plain(prediction), "made_at": prediction.made_at.isoformat()}
+    body = {"kind": KIND, "version": VERSION, **plain(prediction), "made_at": prediction.made_at.isoformat()}
     return {**body, "sha256": prediction_digest(body)}
 
 
@@ -37,7 +50,7 @@ def prediction_digest(document: Mapping[str, Any]) -> str:
 
 
 def prediction_from_document(document: Mapping[str, Any], *, digest: str | None = None) -> Prediction:
-    """Read what `prediction_to_document` wrote.
+    """Read what `prediction_to_document` wrote; without what came later, where it is older.
 
     Args:
         digest: the one that was kept from before the measurement; it must be the document's.
@@ -46,8 +59,8 @@ def prediction_from_document(document: Mapping[str, Any], *, digest: str | None 
         DocumentError: another kind or version (MP2201), a key that is missing (MP2102) or has another form (MP2104), or
             a document that is not the one of its digest (MP2301).
     """
-    if document.get("kind") != _KIND or document.get("version") != _VERSION:
-        message = f"this is not a {_KIND} document of version {_VERSION}"
+    if document.get("kind") != KIND or document.get("version") != VERSION:
+        message = f"this is not a {KIND} document of version {VERSION}"
         raise DocumentError("MP2201", message, location=Location(pointer="/kind"))
     found = prediction_digest(document)
     if found not in (document.get("sha256"),) or (digest is not None and digest != found):
@@ -66,12 +79,21 @@ def prediction_from_document(document: Mapping[str, Any], *, digest: str | None 
             metrics=tuple(_metric(one) for one in document["metrics"]),
             made_at=datetime.fromisoformat(document["made_at"]),
             source=str(document["source"]),
+            settings={str(key): str(value) for key, value in document.get("settings", {}).items()},
+            sidecars=int(document.get("sidecars", 0)),
+            conditions={str(key): _fact(value) for key, value in document.get("conditions", {}).items()},
         )
     except KeyError as error:
         raise DocumentError("MP2102", f"a key is missing: {error}", location=Location(pointer="/")) from error
-    except (TypeError, ValueError) as error:
+    except (AttributeError, TypeError, ValueError) as error:
         message = f"a value has another form than expected: {error}"
         raise DocumentError("MP2104", message, location=Location(pointer="/")) from error
+
+
+def _fact(value: object) -> FactValue:
+    if value is None or isinstance(value, str | int | float):
+        return value
+    raise ValueError(f"a condition is a text, a number or true and false, not {value!r}")
 
 
 def _metric(of: Mapping[str, Any]) -> ForetoldMetric:

@@ -36,6 +36,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "report": ("report", "Write the report of a stored experiment or bundle."),
     "cost": ("cost", "Money per million requests, and what an arm adds to a fleet."),
     "meshmark": ("meshmark", "MeshMark-R: one number for a mesh's cost, with its vector."),
+    "predict": ("predict", "Foretell what a mesh adds to a call graph from a price list; check it afterwards."),
     "history": ("history", "An experiment's figures over time: since when, and by how much."),
     "export": ("export", "Write results in other tools' formats."),
     "schema": ("schema", "JSON Schema of the documents."),

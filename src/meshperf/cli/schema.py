@@ -6,11 +6,13 @@ import click
 
 __all__ = ["command"]
 
+PREDICTION = "prediction"
 NAMES = (
-    "experiment", "graph", "prices", "result",
+    "experiment", "gate", "graph", "plan", "prices", "result", "rules",
     "smp-test-file", "smp-test", "smp-result", "smp-mesh-config", "smp-environment", "smp-mesh",
+    PREDICTION,
 )  # fmt: skip
-"""Those of `spec.schemas`, here again because help must stay quick; a test compares them."""
+"""Those of `spec.schemas` and the prediction's, here again because help must stay quick; a test compares them."""
 
 
 @click.command(
@@ -19,7 +21,12 @@ NAMES = (
 )
 @click.argument("name", type=click.Choice(NAMES), default="experiment")
 def command(name: str) -> None:
-    """Print the JSON Schema (2020-12) of experiment files, workload graphs, results or SMP documents."""
+    """Print the JSON Schema (2020-12) of files that you write, of results, predictions or SMP documents."""
+    if name == PREDICTION:
+        from meshperf.analysis.prediction_schema import prediction_schema_text
+
+        click.echo(prediction_schema_text(), nl=False)
+        return
     from meshperf.spec.schemas import schema_text
 
     click.echo(schema_text(name), nl=False)

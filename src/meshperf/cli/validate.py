@@ -43,7 +43,10 @@ _BUILT_IN = "built-in"
     help="With --suite: judge the files that another implementation wrote of the cases.",
 )
 def command(files: tuple[Path, ...], as_json: bool, suite: str | None, writer_output: Path | None) -> int:
-    """Check experiments, workload graphs, SMP documents of any dialect and results; exit 2 if any is wrong."""
+    """Check experiments, workload graphs, gates, rules of comparability, SMP documents of any dialect and results.
+
+    Exit code 2 if any is wrong.
+    """
     if suite is not None:
         from meshperf.cli.validate_suite import run_suite
 
@@ -123,8 +126,11 @@ def _kind(document: Document) -> tuple[str, list[str]]:
     Raises:
         DocumentError: every problem it has.
     """
+    from meshperf.analysis.prediction_document import is_prediction
+    from meshperf.analysis.rules_user import is_rules, laid_over
     from meshperf.spec.envelope import is_envelope
     from meshperf.spec.experiment_reading import experiment_from_document
+    from meshperf.spec.gate_reading import gate_from_document, is_gate
     from meshperf.spec.graph_reading import graph_from_document, is_graph
     from meshperf.spec.graph_shape import calls_per_request
     from meshperf.spec.smp import is_result, read_result_document
@@ -135,6 +141,17 @@ def _kind(document: Document) -> tuple[str, list[str]]:
         graph = graph_from_document(document)
         calls = calls_per_request(graph)
         return f"workload graph `{graph.name}`, {len(graph.services)} service(s), {calls:.4g} call(s) a request", []
+    if is_gate(data):
+        gate = gate_from_document(document)
+        return f"gate `{gate.name}`, {len(gate.objectives)} objective(s), {len(gate.margins)} margin(s)", []
+    if is_rules(data):
+        rules = laid_over(document)
+        own = len(data.get("fields", ()))
+        return f"rules of comparability `{rules.name}`, {own} rule(s)", [f"loosens {one}" for one in rules.loosened]
+    if is_prediction(data):
+        from meshperf.cli.kept_prediction import prediction_words
+
+        return prediction_words(document), []
     if is_imported(data):
         try:
             imported = imported_from_document(data)

@@ -18,11 +18,11 @@ from meshperf.spec.record_codec import field_types
 from meshperf.spec.records import Counts, RunResult
 from meshperf.spec.smp_write import DISTRIBUTIONS, FORMAT
 
-__all__ = ["SCHEMAS", "schema", "schema_text"]
+__all__ = ["DIALECT", "SCHEMAS", "record_schema", "schema", "schema_text"]
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 SCHEMAS = (
-    "experiment", "graph", "prices", "result",
+    "experiment", "gate", "graph", "plan", "prices", "result", "rules",
     "smp-test-file", "smp-test", "smp-result", "smp-mesh-config", "smp-environment", "smp-mesh",
 )  # fmt: skip
 _BUCKETS = {
@@ -42,12 +42,28 @@ def schema(name: str) -> dict[str, Any]:
         from meshperf.spec.smp_schemas import smp_schema
 
         return smp_schema(name)
-    return {"experiment": _experiment, "graph": _graph, "prices": _prices, "result": _result}[name]()
+    makers = {
+        "experiment": _experiment,
+        "gate": _gate,
+        "graph": _graph,
+        "plan": _plan,
+        "prices": _prices,
+        "result": _result,
+        "rules": _rules,
+    }
+    return makers[name]()
 
 
 def schema_text(name: str) -> str:
     """The schema as it is checked in and printed."""
     return json.dumps(schema(name), indent=2, ensure_ascii=False) + "\n"
+
+
+def record_schema(record: type[Any]) -> dict[str, dict[str, Any]]:
+    """The schemas of a frozen record and of all records in it, by name, for a document whose keys are its fields."""
+    definitions: dict[str, Any] = {}
+    _of_record(record, definitions)
+    return definitions
 
 
 def _experiment() -> dict[str, Any]:
@@ -56,10 +72,39 @@ def _experiment() -> dict[str, Any]:
     return {"$schema": DIALECT, **ExperimentModel.model_json_schema(), "title": "meshperf experiment"}
 
 
+def _gate() -> dict[str, Any]:
+    from meshperf.spec.gate_reading import GateModel
+
+    return {"$schema": DIALECT, **GateModel.model_json_schema(), "title": "meshperf gate"}
+
+
+def _rules() -> dict[str, Any]:
+    from meshperf.spec.rules_schema import rules_schema
+
+    return {"$schema": DIALECT, **rules_schema()}
+
+
 def _graph() -> dict[str, Any]:
     from meshperf.spec.graph_model import GraphModel
 
     return {"$schema": DIALECT, **GraphModel.model_json_schema(), "title": "meshperf workload graph"}
+
+
+def _plan() -> dict[str, Any]:
+    from meshperf.spec.run_plan import PLAN_KIND, PLAN_VERSION, RunPlan
+
+    definitions: dict[str, Any] = {}
+    _of_type(RunPlan, definitions)
+    record = definitions.pop("RunPlan")
+    return {
+        "$schema": DIALECT,
+        "title": "meshperf plan",
+        "description": "What a pilot planned: `plan.json` of a bundle whose experiment asks for a resolution.",
+        "type": "object",
+        "properties": {"kind": {"const": PLAN_KIND}, "version": {"const": PLAN_VERSION}, **record["properties"]},
+        "required": ["kind", "version", *record["required"]],
+        "$defs": dict(sorted(definitions.items())),
+    }
 
 
 def _prices() -> dict[str, Any]:
