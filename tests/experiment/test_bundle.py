@@ -337,6 +337,33 @@ def test_excluding_the_same_run_twice_keeps_both_records(tmp_path: Path, out: Pa
         assert bundle.attempts(0) == 2
 
 
+def test_half_written_files_are_gone_after_going_on_wherever_they_lie(tmp_path: Path, out: Path) -> None:
+    begin(tmp_path, out).close()
+    left = [out / ".report.html.part", out / "charts" / ".ecdf.svg.part", out / "templates" / ".envoy.yaml.part"]
+    for path in left:
+        path.parent.mkdir(exist_ok=True)
+        path.write_text("half")
+    with Bundle.resume(out, sample.experiment(tmp_path)) as bundle:
+        assert [path for path in left if path.exists()] == []
+        bundle.seal()
+    assert not [name for name in BundleView(out).manifest().files if name.endswith(".part")]
+
+
+def test_a_bundle_that_was_cut_off_before_it_had_its_templates_gets_them_when_it_goes_on(
+    tmp_path: Path, out: Path
+) -> None:
+    (tmp_path / "server.yaml").write_text("a template")
+    text = sample.TEXT.replace("mesh: envoy", "mesh: envoy, server_bootstrap: server.yaml", 1)
+    of = sample.experiment(tmp_path, text)
+    Bundle.create(out, of, command=COMMAND).close()
+    (copy,) = (out / "templates").iterdir()
+    copy.unlink()
+    (out / "rounds.jsonl").unlink()  # written after them
+    Bundle.resume(out, of).close()
+    assert copy.read_text() == "a template"
+    assert (out / "rounds.jsonl").is_file()
+
+
 # Resuming --------------------------------------------------------------------------------------------------------
 
 

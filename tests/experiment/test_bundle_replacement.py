@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -9,7 +12,8 @@ import pytest
 from meshperf.errors import StorageError
 from meshperf.experiment.bundle import Bundle
 from meshperf.experiment.bundle_lock import BundleLock
-from meshperf.experiment.bundle_replacement import replace_bundle
+from meshperf.experiment.bundle_reading import BundleView
+from meshperf.experiment.bundle_replacement import replace_bundle, settle_replacement
 from meshperf.spec.experiment import read_experiment
 from tests import kept_sample
 
@@ -107,3 +111,85 @@ def test_files_that_a_killed_run_left_do_not_stop_it(old: Path) -> None:
         (old / name).write_text("{}")
     replace_bundle(old, anew).close()
     assert not (old / "results" / "unlisted.json").exists()
+
+
+KILLED = """\
+import os, signal, sys
+from pathlib import Path
+from meshperf.experiment.bundle import Bundle
+from meshperf.experiment.bundle_replacement import replace_bundle
+from meshperf.spec.experiment import read_experiment
+place, when = Path(sys.argv[1]), sys.argv[2]
+experiment = read_experiment(place / "experiment.yaml")
+text = (place / "experiment.yaml").read_bytes()
+def create(folder):
+    if when == "before":
+        os.kill(os.getpid(), signal.SIGKILL)
+    if when == "beginning":
+        folder.mkdir()
+        (folder / ".lock").touch()
+        os.kill(os.getpid(), signal.SIGKILL)
+    Bundle.create(folder, experiment, command="meshperf run new", text=text)
+    os.kill(os.getpid(), signal.SIGKILL)
+replace_bundle(place, create)
+"""
+
+
+def killed_while_replacing(place: Path, when: str) -> Path:
+    """The old bundle, put aside by a process that was killed then."""
+    assert subprocess.run([sys.executable, "-c", KILLED, str(place), when], check=False).returncode == -9
+    (aside,) = place.parent.glob(f".{place.name}.replaced-*")
+    return aside
+
+
+@pytest.mark.parametrize("when", ["before", "beginning"])
+def test_an_old_bundle_comes_back_when_its_replacer_was_killed_before_the_new_one_was_there(
+    old: Path, when: str
+) -> None:
+    before = contents(old)
+    aside = killed_while_replacing(old, when)
+    assert not (old / "MANIFEST.json").exists()
+    settle_replacement(old)
+    assert contents(old) == before
+    assert not aside.exists()
+
+
+def test_an_old_bundle_goes_when_its_replacer_was_killed_after_the_new_one_was_there(old: Path) -> None:
+    aside = killed_while_replacing(old, "after")
+    settle_replacement(old)
+    assert not aside.exists()
+    assert BundleView(old).manifest().command == "meshperf run new"
+
+
+def test_an_old_bundle_that_was_half_removed_is_removed(old: Path) -> None:
+    aside = killed_while_replacing(old, "after")
+    (aside / "MANIFEST.json").unlink()
+    shutil.rmtree(aside / "results")
+    settle_replacement(old)
+    assert not aside.exists()
+
+
+def test_what_a_living_process_put_aside_is_left_alone(old: Path) -> None:
+    aside = killed_while_replacing(old, "after")
+    lock = BundleLock(aside)
+    try:
+        settle_replacement(old)
+        assert (aside / "MANIFEST.json").is_file()
+    finally:
+        lock.release()
+
+
+def test_a_file_of_the_user_in_what_was_put_aside_keeps_it_there(old: Path) -> None:
+    aside = killed_while_replacing(old, "after")
+    (aside / "thesis.txt").write_text("precious")
+    settle_replacement(old)
+    assert (aside / "thesis.txt").read_text() == "precious"
+    assert (aside / "MANIFEST.json").is_file()
+
+
+def test_folders_that_only_look_put_aside_are_left_alone(old: Path) -> None:
+    for name in (f".{old.name}.replaced-mine", ".other.replaced-1", f"{old.name}.replaced-1"):
+        (old.parent / name).mkdir()
+    before = {path.name for path in old.parent.iterdir()}
+    settle_replacement(old)
+    assert {path.name for path in old.parent.iterdir()} == before

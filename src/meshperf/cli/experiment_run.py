@@ -21,7 +21,7 @@ from meshperf.environments import sweep
 from meshperf.errors import ExitCode, StorageError, UsageError
 from meshperf.experiment.bundle import Bundle
 from meshperf.experiment.bundle_reading import MANIFEST, BundleView
-from meshperf.experiment.bundle_replacement import replace_bundle
+from meshperf.experiment.bundle_replacement import replace_bundle, settle_replacement
 from meshperf.experiment.feasibility import require_feasible
 from meshperf.experiment.judgement import judge_runs
 from meshperf.experiment.runner import execute
@@ -140,6 +140,8 @@ def _bundle(
     experiment: Experiment, file: Path, *, out: Path | None, resume: Path | None, overwrite: bool, quick: bool
 ) -> Bundle:
     command = command_line(file, quick=quick)
+    folder = resume or out or default_folder(experiment)
+    settle_replacement(folder)
     if resume is not None:
         _refuse_quick(resume, file)
         return Bundle.resume(resume, experiment, command=command)
@@ -147,7 +149,6 @@ def _bundle(
     def create(folder: Path) -> Bundle:
         return Bundle.create(folder, experiment, command=command)
 
-    folder = out or default_folder(experiment)
     return replace_bundle(folder, create) if overwrite else create(folder)
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import shutil
 import subprocess
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, replace
@@ -28,6 +27,7 @@ from meshperf.interchange.registry import forms, reader
 from meshperf.interchange.vegeta.results import BINARY, is_binary
 from meshperf.load.adapters.finding import find
 from meshperf.load.adapters.registry import adapter
+from meshperf.passing_folders import passing_folder
 from meshperf.spec.imported import Imported
 from meshperf.spec.smp_enums import MESH_ALIASES, MESH_TYPES
 from meshperf.spec.smp_imported import imported_to_document
@@ -141,8 +141,8 @@ def _encoded(incoming: Incoming, form: str | None) -> Iterator[tuple[Incoming, s
     if vegeta is None:
         yield incoming, form
         return
-    with tempfile.TemporaryDirectory(prefix="meshperf-") as folder:
-        binary, lines = Path(folder) / "results.bin", Path(folder) / "results.ndjson"
+    with passing_folder("import") as folder:
+        binary, lines = folder / "results.bin", folder / "results.ndjson"
         with incoming.stream() as source, binary.open("wb") as target:
             shutil.copyfileobj(source, target)
         line = [str(vegeta), "encode", "--to", "json", "--output", str(lines), str(binary)]

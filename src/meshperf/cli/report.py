@@ -91,13 +91,13 @@ def _of_kept(reference: str) -> tuple[str, Writer]:
 
 
 def _write(into: Writer, folder: Path, form: str | None) -> list[Path]:
-    import tempfile
+    from meshperf.passing_folders import passing_folder
 
     if form is None:
         return list(into(folder))
-    with tempfile.TemporaryDirectory(prefix="meshperf-report-") as scratch:
-        names = [path.relative_to(scratch) for path in into(Path(scratch))]
-        return _copy(Path(scratch), folder, [name for name in names if _belongs(name, form)])
+    with passing_folder("report") as scratch:
+        names = [path.relative_to(scratch) for path in into(scratch)]
+        return _copy(scratch, folder, [name for name in names if _belongs(name, form)])
 
 
 def _belongs(name: Path, form: str) -> bool:

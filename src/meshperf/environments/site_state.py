@@ -19,10 +19,10 @@ from pathlib import Path
 from typing import Any
 
 from meshperf.environments.namespaces.removal import inhabitants, remove
-from meshperf.environments.passing_homes import remove_forsaken_homes
 from meshperf.environments.pod_limits import members, remove_groups
 from meshperf.environments.processes import boot_and_namespace, kill_and_wait, orphans_of, runs, with_descendants
 from meshperf.errors import StorageError
+from meshperf.passing_folders import remove_forsaken_folders
 
 __all__ = ["SCRATCH_PREFIX", "SiteState", "sweep"]
 
@@ -124,8 +124,8 @@ def sweep(state_dir: Path) -> tuple[str, ...]:
             done.append(f"removed the scratch folder of {state.experiment_id}")
         path.unlink(missing_ok=True)
     _remove_unfinished(state_dir)
-    if forsaken := remove_forsaken_homes():
-        done.append(f"removed {forsaken} folders of programs that were asked for their version")
+    if forsaken := remove_forsaken_folders():
+        done.append(f"removed {forsaken} temporary folder{'s' if forsaken > 1 else ''} of processes that were killed")
     return tuple(done)
 
 

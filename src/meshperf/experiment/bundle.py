@@ -52,7 +52,7 @@ from meshperf.spec.experiment import Experiment
 from meshperf.spec.records import Facts, RunResult
 from meshperf.spec.smp import result_to_document
 
-__all__ = ["Bundle", "BundleView", "ExcludedRun", "Manifest", "open_bundle"]
+__all__ = ["Bundle", "BundleView", "ExcludedRun", "Manifest", "occupied", "open_bundle"]
 
 BROKEN_ROUND = "broken round"
 """Reason of runs whose round was never finished."""
@@ -126,7 +126,7 @@ class Bundle(BundleView):
                 changed.
             StorageError: MP5403 another process writes it; MP5401, MP5402 as in `create`.
         """
-        if path.is_dir() and not _occupied(path):
+        if path.is_dir() and not occupied(path):
             return cls.create(path, experiment, command=command)
         seen = BundleView(path).manifest()
         if seen.experiment_digest != experiment.digest:
@@ -142,7 +142,7 @@ class Bundle(BundleView):
             bundle = cls(path, lock, BundleView(path).manifest())
             bundle._check_finished()
             bundle._files.recover()
-            if not (path / EXPERIMENT).is_file() and not bundle.journal():
+            if not (path / JOURNAL).is_file():  # the last that beginning writes
                 bundle._begin(_experiment_bytes(experiment), experiment)
             bundle._set_broken_apart()
             bundle._write_manifest()
@@ -333,7 +333,7 @@ def _experiment_bytes(experiment: Experiment) -> bytes:
 
 
 def _refuse_occupied(out: Path, *, locked: bool = False) -> None:
-    if not _occupied(out):
+    if not occupied(out):
         return
     if not (out / MANIFEST).is_file():
         raise StorageError(
@@ -351,7 +351,7 @@ def _refuse_occupied(out: Path, *, locked: bool = False) -> None:
     )
 
 
-def _occupied(out: Path) -> bool:
+def occupied(out: Path) -> bool:
     """Whether a folder holds more than what a run leaves that was cut off before it had begun."""
     with storage_errors(out):
         return any(entry.name not in (LOCK_NAME, f".{MANIFEST}{BESIDE}") for entry in out.iterdir())

@@ -61,10 +61,9 @@ class Ledger:
     def recover(self) -> None:
         """After a crash: drop half-written files, note what the last manifest missed, forget what it named too much."""
         self.make_folders()
-        for folder in (self._folder, self._folder / RESULTS, self._folder / EXCLUDED):
-            with storage_errors(folder):
-                for rest in folder.glob(f".*{BESIDE}"):
-                    rest.unlink()
+        with storage_errors(self._folder):
+            for rest in self._folder.rglob(f".*{BESIDE}"):
+                rest.unlink()
         present = self._present()
         self._entries = {name: entry for name, entry in self._entries.items() if name in present}
         self.adopt_rest()

@@ -65,6 +65,10 @@ class BundleLock:
         locked = os.fstat(descriptor)
         return (named.st_dev, named.st_ino) == (locked.st_dev, locked.st_ino)
 
+    def moved(self, folder: Path) -> None:
+        """The locked folder has this name now; its lock file went with it, and the lock is held as before."""
+        self._path = folder / LOCK_NAME
+
     def release(self) -> None:
         """Give the right up and remove the lock file. Idempotent."""
         if self._descriptor < 0:

@@ -10,7 +10,6 @@ import hashlib
 import json
 import shutil
 import stat
-import tempfile
 import zipfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -19,6 +18,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any, cast
 
 from meshperf.errors import DocumentError, Location
+from meshperf.passing_folders import passing_folder
 from meshperf.spec.experiment import Experiment, read_experiment
 from meshperf.spec.graph_reading import read_graph
 from meshperf.spec.graph_workload import with_graph
@@ -294,8 +294,8 @@ def open_bundle(path: Path) -> Iterator[BundleView]:
     if path.is_dir():
         yield BundleView(path)
     elif path.is_file():
-        with tempfile.TemporaryDirectory(prefix="meshperf-bundle-") as scratch:
-            yield BundleView(_unpack(path, Path(scratch)))
+        with passing_folder("bundle") as scratch:
+            yield BundleView(_unpack(path, scratch))
     else:
         raise DocumentError("MP2001", "there is no bundle here", location=Location(path=path))
 

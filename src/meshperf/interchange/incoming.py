@@ -12,7 +12,6 @@ import hashlib
 import io
 import shutil
 import sys
-import tempfile
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -21,6 +20,7 @@ from typing import BinaryIO, cast
 
 from meshperf.errors import DocumentError, Location
 from meshperf.interchange.format import HEAD_BYTES, Incoming
+from meshperf.passing_folders import passing_folder
 
 __all__ = ["BROKEN_STREAM", "STDIN", "digest_of", "open_incoming"]
 
@@ -41,8 +41,8 @@ def open_incoming(path: Path, *, convert_units: bool = False) -> Iterator[Incomi
         DocumentError: MP2001, it cannot be read; MP2402, it is packed and damaged.
     """
     if path == STDIN:
-        with tempfile.TemporaryDirectory(prefix="meshperf-") as folder:
-            copy = Path(folder) / "stdin"
+        with passing_folder("stdin") as folder:
+            copy = folder / "stdin"
             with copy.open("wb") as target:
                 shutil.copyfileobj(sys.stdin.buffer, target)
             yield _incoming(copy, None, convert_units)

@@ -21,11 +21,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from meshperf.environments.passing_homes import passing_home
 from meshperf.errors import PrerequisiteError
 from meshperf.folders import program_dir
 from meshperf.meshes.build_record import BuildRecord
 from meshperf.meshes.executables import GoBuild, go_build, is_program, sha256_of
+from meshperf.passing_folders import passing_folder
 
 __all__ = ["Binary", "BinarySpec", "find_binary"]
 
@@ -183,7 +183,7 @@ def _identified(spec: BinarySpec, path: Path, origin: str, changed_ns: int, size
 
 def _asked(spec: BinarySpec, path: Path, origin: str) -> str:
     # A home of its own: a question for the version neither reads nor writes the user's configuration.
-    with passing_home() as home:
+    with passing_folder("asked") as home:
         environment = {"PATH": os.environ.get("PATH", os.defpath), "LANG": "C.UTF-8", "HOME": str(home)}
         try:
             return _printed([str(path), *spec.version_argv], environment, str(home)).decode(errors="replace")

@@ -9,9 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-import shutil
 import socket
-import tempfile
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -31,6 +29,7 @@ from meshperf.load.adapters.recorded import Told, ok_of, recorded, sentences, sh
 from meshperf.load.adapters.registry import adapter as adapter_of
 from meshperf.load.plan import Phase, Protocol, SessionPlan, Target
 from meshperf.load.recording import ConnectionFacts, ExternalAccount, PhaseRecording, Progress, SessionRecording
+from meshperf.passing_folders import passing_folder
 from meshperf.spec.imported import Imported
 
 __all__ = ["ExternalSession"]
@@ -44,7 +43,8 @@ class ExternalSession:
 
     def __init__(self, adapter: Adapter, found: Installed, plan: SessionPlan) -> None:
         self._adapter, self._found, self._plan = adapter, found, plan
-        self._folder = Path(tempfile.mkdtemp(prefix="meshperf-load-"))
+        self._opened = contextlib.ExitStack()
+        self._folder = self._opened.enter_context(passing_folder("load"))
         self._number = 0
         self._stop = threading.Event()
         self._origin_unix_s = time.time()
@@ -126,7 +126,7 @@ class ExternalSession:
 
     def close(self) -> None:
         """Remove the scratch folder. Closing twice is fine."""
-        shutil.rmtree(self._folder, ignore_errors=True)
+        self._opened.close()
 
     def _asked(self, phase: Phase) -> Asked:
         self._number += 1
