@@ -178,9 +178,9 @@ def judged(view: BundleView, of: Experiment) -> list[dict[str, object]]:
     return [comparison_to_document(found) for found in judge_runs(of, view.runs(), view.excluded())]
 
 
-def bundle(folder: Path) -> Path:
+def bundle(folder: Path, text: str = TEXT) -> Path:
     """A complete bundle in a new folder inside `folder`: three rounds, one excluded run, a report."""
-    of = experiment(folder)
+    of = experiment(folder, text)
     out = folder / "bundle"
     with Bundle.create(out, of, command="meshperf run sample.yaml --out bundle") as made:
         made.write_facts(facts())

@@ -84,3 +84,25 @@ def test_the_plan_gives_the_power_it_promises(sd):
     assert held >= 0.78
     assert less <= 0.82
     assert rounds_for_non_inferiority(sd, 0.05, difference=0.05) is None
+
+
+def test_an_added_amount_below_the_absolute_floor_holds_whatever_its_share():
+    ratios = [1.20, 1.22, 1.19, 1.21, 1.20, 1.23]
+    assert non_inferiority(_judged(ratios), 0.05).outcome == "broken"
+    held = non_inferiority(_judged(ratios, absolute_floors={"p50": 300e-6}), 0.05)
+    assert held.outcome == "held"
+    assert "against the floor of 300 us" in held.reason
+    beyond = non_inferiority(_judged(ratios, absolute_floors={"p50": 100e-6}), 0.05)
+    assert beyond.outcome == "broken"
+    assert non_inferiority(_judged(ratios, absolute_floors={"p50": 210e-6}), 0.05).outcome == "inconclusive"
+
+
+def test_a_margin_that_holds_needs_no_floor():
+    ratios = [1.020, 1.022, 1.019, 1.021, 1.020, 1.023]
+    assert non_inferiority(_judged(ratios, absolute_floors={"p50": 1e-6}), 0.05).outcome == "held"
+
+
+def test_an_arm_called_equivalent_by_its_floor_always_passes():
+    metric = _judged([1.08, 1.10, 1.12, 1.09, 1.11, 1.10], absolute_floors={"p50": 150e-6}, margins={"p50": 0.05})
+    assert metric.verdict is Verdict.EQUIVALENT
+    assert non_inferiority(metric, 0.05).outcome == "held"

@@ -40,7 +40,18 @@ def test_an_added_amount_below_the_absolute_floor_is_equivalent_whatever_its_sha
     assert found.verdict is Verdict.EQUIVALENT
     assert "absolute floor" in found.reason
     assert found.absolute_floor == 100e-6
+    assert "absolute floor of 100 us" in found.reason
+    assert (found.narrow_added.low < 21e-6 < found.narrow_added.high) and found.narrow_added_companion is not None
     assert _p50(a, b, margins={"p50": 0.05}, absolute_floors={"p50": 15e-6}).verdict is Verdict.WORSE
+    assert _p50(a, b).narrow_added is None
+
+
+def test_rounds_that_an_absolute_floor_needs_are_planned_too():
+    a, b = _runs((1.03, 0.98, 1.06, 0.94, 1.02, 1.0), base_s=100e-6)
+    without = _p50(a, b, margins={"p50": 0.001})
+    with_floor = _p50(a, b, margins={"p50": 0.001}, absolute_floors={"p50": 3e-6})
+    assert with_floor.verdict is Verdict.INCONCLUSIVE
+    assert with_floor.rounds_needed < (without.rounds_needed or 1001)
 
 
 def test_the_floor_is_held_against_the_interval_and_not_the_value():

@@ -13,7 +13,7 @@ HEAD = "name: n\nversion: 2\nbrings: []\nsubjects: {}\nfields:\n"
 
 def test_the_label_carries_name_version_and_digest_of_the_file():
     data = resources.files("meshperf.analysis").joinpath("rules.yaml").read_bytes()
-    assert packaged_rules().label == f"meshperf-comparability 2 (sha256 {hashlib.sha256(data).hexdigest()})"
+    assert packaged_rules().label == f"meshperf-comparability 3 (sha256 {hashlib.sha256(data).hexdigest()})"
 
 
 def test_every_rule_that_can_be_broken_says_why_and_how_to_mend_it():

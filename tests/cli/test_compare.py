@@ -41,6 +41,29 @@ def test_one_bundle_is_judged_again_as_it_was(bundles: tuple[str, str], capsys: 
     assert again["comparability"] == own["comparability"]
 
 
+def test_an_absolute_floor_makes_a_small_amount_equivalent(
+    tmp_path: Path, bundles: tuple[str, str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    floor = ("--absolute-floor", "p50=2ms", "--absolute-floor", "memory=1MiB")
+    (found,) = _json(capsys, bundles[0], *floor, "--out", str(tmp_path / "out"))["comparisons"]
+    p50, *_, memory = found["metrics"]
+    assert (p50["verdict"], memory["absolute_floor"]) == ("equivalent", 2**20)
+    assert "absolute floor of 2 ms" in p50["reason"]
+    assert "--absolute-floor p50=2ms" in (tmp_path / "out" / "report.html").read_text()
+
+
+def test_a_bundle_keeps_the_floors_that_its_experiment_declared(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    floored = kept_sample.bundle(tmp_path, kept_sample.TEXT + "absolute_floors: {p50: 2ms}\n")
+    assert main(["verify", str(floored)]) == 0
+    capsys.readouterr()
+    (again,) = _json(capsys, str(floored))["comparisons"]
+    assert (again["metrics"][0]["absolute_floor"], again["metrics"][0]["verdict"]) == (0.002, "equivalent")
+    (tighter,) = _json(capsys, str(floored), "--absolute-floor", "p50=1us")["comparisons"]
+    assert tighter["metrics"][0]["verdict"] != "equivalent"
+
+
 def test_two_bundles_meet_through_their_own_baselines(
     bundles: tuple[str, str], capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -149,6 +172,8 @@ def test_a_report_is_written_outside_bundles_only(
         (["wrk2.txt", "nowhere.json"], "error[MP"),
         (["wrk2.txt", "fortio-http.json", "--margin", "p51=5%"], "no metric 'p51'"),
         (["wrk2.txt", "fortio-http.json", "--margin", "p50=500%"], "at most 100 %"),
+        (["wrk2.txt", "fortio-http.json", "--absolute-floor", "p51=5us"], "no metric 'p51'"),
+        (["wrk2.txt", "fortio-http.json", "--absolute-floor", "p50=5"], "needs its unit"),
     ],
 )
 def test_what_cannot_be_compared_is_a_usage_error(

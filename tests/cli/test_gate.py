@@ -73,6 +73,23 @@ def test_an_undecided_margin_passes_unless_the_gate_says_otherwise(bundles: tupl
     assert code == 1 and "does not let pass" in found["checks"][0]["reason"]
 
 
+def test_an_absolute_floor_lets_a_small_amount_pass(bundles: tuple[str, str], ask: Ask) -> None:
+    code, found = ask(bundles[0], gate="margins: {p50: 5%}\nabsolute_floors: {p50: 2ms}")
+    assert code == 0
+    assert _outcomes(found) == {"envoy: p50 at most 5 % above baseline, or 2 ms more": "held"}
+    assert "against the floor of 2 ms" in found["checks"][0]["reason"]
+    assert ask(bundles[0], gate="margins: {p50: 5%}\nabsolute_floors: {p50: 20us}")[0] == 1
+
+
+def test_the_floors_that_an_experiment_declared_hold_in_a_gate_too(
+    tmp_path_factory: pytest.TempPathFactory, ask: Ask
+) -> None:
+    folder = tmp_path_factory.mktemp("floored")
+    floored = kept_sample.bundle(folder, kept_sample.TEXT + "absolute_floors: {p50: 2ms}\n")
+    assert ask(str(floored), gate="margins: {p50: 5%}")[0] == 0
+    assert ask(str(floored), gate="margins: {p50: 5%}\nabsolute_floors: {p50: 1us}")[0] == 1
+
+
 def test_what_cannot_be_tried_is_not_held(bundles: tuple[str, str], ask: Ask) -> None:
     code, found = ask(bundles[0], gate="margins: {p99: 50%}")
     assert code == 4 and list(_outcomes(found).values()) == ["could not be tried"]

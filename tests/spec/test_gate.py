@@ -23,6 +23,11 @@ def test_a_gate_holds_objectives_and_margins(tmp_path):
     assert gate.margins == {"p50": 0.05, "memory": 4.0} and gate.undecided_fails and gate.arms == ()
 
 
+def test_absolute_floors_stand_beside_margins(tmp_path):
+    gate = _gate(tmp_path, "gate: g\nmargins: {p50: 5%, memory: 5%}\nabsolute_floors: {p50: 20us, memory: 1MiB}\n")
+    assert gate.absolute_floors == pytest.approx({"p50": 20e-6, "memory": 2.0**20})
+
+
 @pytest.mark.parametrize(
     ("body", "code", "line", "column"),
     [
@@ -33,6 +38,8 @@ def test_a_gate_holds_objectives_and_margins(tmp_path):
         ("gate: g\nmargins: {p50: 0%}\n", "MP2108", 2, 16),
         ("gate: g\nmargin: {p50: 5%}\n", "MP2101", 2, 1),
         ("gate: g\nmargins: {p50: 5%}\nundecided: maybe\n", "MP2103", 3, 12),
+        ("gate: g\nmargins: {p50: 5%}\nabsolute_floors: {p50: 20}\n", "MP2108", 3, 24),
+        ("gate: g\nmargins: {p50: 5%}\nabsolute_floors: {p90: 20us}\n", "MP2107", 3, 24),
         ("gate: [g]\nmargins: {p50: 5%}\n", "MP2104", 1, 7),
     ],
 )

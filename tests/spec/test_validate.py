@@ -27,6 +27,24 @@ def test_good_files_are_named_with_what_they_are(tmp_path: Path, capsys: pytest.
     assert "result of envoy, round 0" in lines[2]
 
 
+def test_gates_and_rules_are_checked_as_their_verbs_read_them(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    gate, rules = tmp_path / "gate.yaml", tmp_path / "rules.yaml"
+    gate.write_text("gate: budget\nobjectives: [p90 <= 50ms]\nmargins: {p50: 5%}\n")
+    rules.write_text("rules: ours\nversion: 1\nfields:\n  - {path: host.kernel, severity: FREE}\n")
+    assert main(["validate", str(gate), str(rules)]) == 0
+    first, second, note = capsys.readouterr().out.splitlines()
+    assert first.endswith("gate `budget`, 1 objective(s), 1 margin(s)")
+    assert second.endswith("rules of comparability `ours`, 1 rule(s)")
+    assert note.strip() == "note: loosens host.kernel: severity EQ to FREE"
+    gate.write_text("gate: budget\nmargin: {p50: 5%}\n")
+    rules.write_text("rules: ours\nversion: 1\nfields:\n  - {path: host.kernel, severity: SAME}\n")
+    assert main(["validate", "--json", str(gate), str(rules)]) == 2
+    found = [one["problems"][0] for one in json.loads(capsys.readouterr().out)]
+    assert [(one["code"], one["line"], one["column"]) for one in found] == [("MP2101", 2, 1), ("MP2103", 4, 35)]
+
+
 def test_a_wrong_file_shows_its_line_with_a_caret_and_exits_2(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], good: str
 ) -> None:

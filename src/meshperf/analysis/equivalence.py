@@ -31,6 +31,7 @@ __all__ = [
     "rounds_for_margin",
     "rounds_from_spread",
     "rounds_to_decide",
+    "rounds_within",
     "tost_p",
 ]
 
@@ -112,12 +113,25 @@ def rounds_from_spread(
     if not math.isfinite(sd):
         return COMPANION_ROUNDS
     plans = [_smallest(lambda n: _difference_power(n, sd, mean, alpha) >= power, COMPANION_ROUNDS)]
-    if margin is not None and abs(mean) < log_margin(margin):
-        plans.append(
-            _smallest(lambda n: _equivalence_power(n, sd, log_margin(margin), mean, alpha) >= power, COMPANION_ROUNDS)
-        )
+    if margin is not None:
+        plans.append(rounds_within(mean, sd, have, log_margin(margin), alpha=alpha, power=power))
     known = [plan for plan in plans if plan is not None]
     return max(min(known), have + 1) if known else None
+
+
+def rounds_within(
+    mean: float, sd: float, have: int, limit: float, *, alpha: float = 0.05, power: float = 0.8
+) -> int | None:
+    """Rounds in all after which a mean would probably be shown to lie inside [-limit, limit], on any one scale.
+
+    None beyond 1000, or where the mean lies outside as it stands.
+    """
+    if not math.isfinite(sd):
+        return COMPANION_ROUNDS
+    if not abs(mean) < limit:
+        return None
+    plan = _smallest(lambda n: _equivalence_power(n, sd, limit, mean, alpha) >= power, COMPANION_ROUNDS)
+    return None if plan is None else max(plan, have + 1)
 
 
 def _difference_power(n: int, sd: float, mean: float, alpha: float) -> float:

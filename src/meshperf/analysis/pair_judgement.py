@@ -154,6 +154,8 @@ def _record(
     judged = not (pooled or terms.pilot or sequential or terms.grade in ("C", "D", "X")) and (
         series.count >= FEWEST_ROUNDS
     )
+    floor = terms.absolute_floors.get(series.metric)
+    floored = judged and floor is not None
     return MetricComparison(
         arm=terms.arm,
         against=terms.against,
@@ -161,7 +163,7 @@ def _record(
         unit=series.unit,
         ratio=series.ratio(1 - alpha),
         added=series.amount(1 - alpha),
-        companion=None if pooled else _companion(series, 1 - alpha),
+        companion=None if pooled else _ratio_by_ranks(series, 1 - alpha),
         within=series.within,
         margin=terms.margins.get(series.metric),
         verdict=judgement.verdict,
@@ -178,8 +180,10 @@ def _record(
         else None,
         paired=paired,
         narrow=series.ratio(1 - 2 * alpha) if judged else None,
-        narrow_companion=_companion(series, 1 - 2 * alpha) if judged else None,
-        absolute_floor=terms.absolute_floors.get(series.metric),
+        narrow_companion=_ratio_by_ranks(series, 1 - 2 * alpha) if judged else None,
+        absolute_floor=floor,
+        narrow_added=series.amount(1 - 2 * alpha) if floored else None,
+        narrow_added_companion=_amount_by_ranks(series, 1 - 2 * alpha) if floored else None,
         detectable=None if sd is None or pooled else detectable_difference(sd, series.count, alpha=alpha),
         deployment_sd=_luck(sd, series.within_sd),
     )
@@ -192,19 +196,31 @@ def _with_second(comparison: MetricComparison, series: Series, judgement: Judgem
     return replace(comparison, with_excluded=second)
 
 
-def _companion(series: Series | UnpairedSeries, confidence: float) -> Estimate | None:
+def _ratio_by_ranks(series: Series | UnpairedSeries, confidence: float) -> Estimate | None:
     found = series.companion(confidence)
     if found is None:
         return None
     centre, low, high, reached = found
+    bounds = math.exp(centre), math.exp(low), math.exp(high)
+    return _by_ranks(series, bounds, reached, Unit.RATIO)
+
+
+def _amount_by_ranks(series: Series | UnpairedSeries, confidence: float) -> Estimate | None:
+    found = series.amount_companion(confidence)
+    return None if found is None else _by_ranks(series, found[:3], found[3], series.unit)
+
+
+def _by_ranks(
+    series: Series | UnpairedSeries, bounds: tuple[float, float, float], reached: float, unit: Unit
+) -> Estimate:
     paired = isinstance(series, Series)
     return Estimate(
-        value=math.exp(centre),
-        low=math.exp(low),
-        high=math.exp(high),
+        value=bounds[0],
+        low=bounds[1],
+        high=bounds[2],
         confidence=reached,
         n=series.count,
-        unit=Unit.RATIO,
+        unit=unit,
         method=f"Hodges-Lehmann over {'rounds, exact signed-rank' if paired else 'runs, exact rank-sum'} interval",
     )
 

@@ -148,6 +148,10 @@ class MetricComparison:
     """The same by Hodges-Lehmann."""
     absolute_floor: float | None = None
     """Added amount, in `unit`, that counts as none whatever its share."""
+    narrow_added: Estimate | None = None
+    """The added amount at the confidence of `narrow`; only where there is an `absolute_floor` to hold it against."""
+    narrow_added_companion: Estimate | None = None
+    """The same by Hodges-Lehmann."""
     detectable: float | None = None
     """Smallest true difference, as a share, whose t interval would exclude 1 four times in five with this scatter."""
     deployment_sd: float | None = None

@@ -18,14 +18,11 @@ from typing import Any
 from ruamel.yaml import YAML
 
 from meshperf.spec.records import FactValue
+from meshperf.spec.rules_schema import MATCHES, POLICIES, SEVERITIES
 
 __all__ = ["MATCHES", "POLICIES", "SEVERITIES", "Rule", "Rules", "packaged_rules", "parse_rules"]
 
 _MINOR = re.compile(r"\d+\.\d+")
-SEVERITIES = ("EQ", "CLOSE", "VAR", "FREE")
-"""Strictest first, as `POLICIES` and `MATCHES`."""
-POLICIES = ("block", "flag", "note")
-MATCHES = ("exact", "minor")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -145,5 +142,6 @@ def parse_rules(text: str) -> Rules:
 
 
 def _minor(value: FactValue) -> FactValue:
-    found = _MINOR.search(str(value))
-    return found.group() if found else value
+    text = str(value)
+    found = _MINOR.search(text)
+    return text[: found.start()].removesuffix("v") + found.group() if found else value

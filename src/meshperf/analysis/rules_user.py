@@ -21,15 +21,18 @@ from typing import Any
 from meshperf.analysis.rules import MATCHES, POLICIES, SEVERITIES, Rule, Rules, packaged_rules
 from meshperf.errors import DocumentError
 from meshperf.spec.document import Document, escape, raise_all
+from meshperf.spec.rules_schema import RULE_FILE_KEYS, RULE_SWITCHES, RULE_TEXTS
 
-__all__ = ["laid_over"]
+__all__ = ["is_rules", "laid_over"]
 
-_TOP = ("rules", "version", "fields", "subjects")
 _WORDS = {"severity": SEVERITIES, "unknown": POLICIES, "paired": POLICIES, "match": MATCHES}
-_SWITCHES = ("required", "across", "constant")
-_TEXTS = ("path", "why", "fix", "apart")
-_KEYS = (*_TEXTS, *_WORDS, "tolerance", *_SWITCHES)
+_KEYS = (*RULE_TEXTS, *_WORDS, "tolerance", *RULE_SWITCHES)
 _MOST = 1000
+
+
+def is_rules(data: object) -> bool:
+    """Whether a document is a rule file, or means to be one."""
+    return isinstance(data, dict) and "rules" in data and "experiment" not in data
 
 
 def laid_over(document: Document, base: Rules | None = None) -> Rules:
@@ -110,7 +113,7 @@ def _problems(document: Document) -> Iterator[DocumentError]:
     if not isinstance(data, dict):
         yield document.error("MP2104", "a rule file must be a mapping of keys to values")
         return
-    yield from _unknown_keys(document, data, _TOP, "")
+    yield from _unknown_keys(document, data, RULE_FILE_KEYS, "")
     if not isinstance(data.get("rules"), str) or not data["rules"].strip():
         yield _needed(document, data, "rules", "a name, as text")
     if type(data.get("version")) is not int or data["version"] < 1:
@@ -141,9 +144,9 @@ def _entry_problems(document: Document, entry: Any, at: str) -> Iterator[Documen
         place = f"{at}/{escape(key)}"
         if key in _WORDS and value not in _WORDS[key]:
             yield document.error("MP2103", f"`{key}` must be one of {', '.join(_WORDS[key])}, found {value!r}", place)
-        elif key in _TEXTS and not (isinstance(value, str) and value.strip()):
+        elif key in RULE_TEXTS and not (isinstance(value, str) and value.strip()):
             yield document.error("MP2104", f"`{key}` must be text, found {value!r}", place)
-        elif key in _SWITCHES and not isinstance(value, bool):
+        elif key in RULE_SWITCHES and not isinstance(value, bool):
             yield document.error("MP2104", f"`{key}` must be true or false, found {value!r}", place)
         elif key == "tolerance" and not _is_share(value):
             message = f"`tolerance` must be a share from 0 to 1, found {value!r}"

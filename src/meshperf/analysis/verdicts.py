@@ -24,10 +24,11 @@ from dataclasses import dataclass, replace
 from typing import Protocol
 
 from meshperf.analysis.contrast import Contrast, paired_contrast
-from meshperf.analysis.equivalence import inside_margin, log_margin, rounds_from_spread
+from meshperf.analysis.equivalence import inside_margin, log_margin, rounds_from_spread, rounds_within
 from meshperf.analysis.figures import LATENCIES
 from meshperf.analysis.intervals import COMPANION_ROUNDS, hodges_lehmann_bounds
 from meshperf.analysis.records import Estimate, Verdict
+from meshperf.units import Unit, format_quantity
 
 __all__ = ["FEWEST_ROUNDS", "Judgement", "Measured", "judge", "simple_verdict"]
 
@@ -45,6 +46,8 @@ class Measured(Protocol):
 
     @property
     def metric(self) -> str: ...
+    @property
+    def unit(self) -> Unit: ...
     @property
     def count(self) -> int: ...
     @property
@@ -115,7 +118,7 @@ def judge(
         return withheld
     contrast, amount = series.contrast(), series.amount_contrast()
     verdict = _by_t(contrast, amount, margin, absolute_floor, alpha=alpha, p=p_adjusted)
-    needed = rounds_from_spread(contrast.value, series.spread, series.count, margin, alpha=alpha)
+    needed = _rounds_needed(series, contrast, amount, margin, absolute_floor, alpha)
     if series.count < FEWEST_ROUNDS:
         return _open(f"{series.count} round(s) never decide; at least {FEWEST_ROUNDS} are needed", needed)
     text = _interval_text(series, p_adjusted, alpha)
@@ -151,8 +154,28 @@ def judge(
                 verdict=Verdict.INCONCLUSIVE, reason=f"{text} says {verdict.value}, but {small}", below_floor=True
             )
     note = "" if companion is not None else f"; too few rounds for Hodges-Lehmann ({COMPANION_ROUNDS} are needed)"
-    because = _because(verdict, contrast, margin, absolute_floor, alpha)
+    because = _because(verdict, contrast, margin, _shown(absolute_floor, series.unit), alpha)
     return Judgement(verdict=verdict, reason=f"{text} {because}{note}")
+
+
+def _rounds_needed(
+    series: Measured,
+    contrast: Contrast,
+    amount: Contrast,
+    margin: float | None,
+    absolute_floor: float | None,
+    alpha: float,
+) -> int | None:
+    """Rounds in all after which the difference, or equality by margin or floor, would probably show."""
+    plans = [rounds_from_spread(contrast.value, series.spread, series.count, margin, alpha=alpha)]
+    if absolute_floor is not None:
+        sd = amount.error * math.sqrt(series.count)
+        plans.append(rounds_within(amount.value, sd, series.count, absolute_floor, alpha=alpha))
+    return min((plan for plan in plans if plan is not None), default=None)
+
+
+def _shown(absolute_floor: float | None, unit: Unit) -> str:
+    return "" if absolute_floor is None else format_quantity(absolute_floor, unit).removesuffix("/request")
 
 
 def _by_t(
@@ -232,14 +255,12 @@ def _interval_text(series: Measured, p_adjusted: float | None, alpha: float) -> 
     return f"{level} interval x{ratio.low:.4g} to x{ratio.high:.4g} over {ratio.n} rounds (p = {p:.2g}{after})"
 
 
-def _because(
-    verdict: Verdict, ratio: Contrast, margin: float | None, absolute_floor: float | None, alpha: float
-) -> str:
+def _because(verdict: Verdict, ratio: Contrast, margin: float | None, absolute_floor: str, alpha: float) -> str:
     if verdict is Verdict.EQUIVALENT:
         level = f"{100 * (1 - 2 * alpha):g} % interval"
         if margin is not None and _within_margin(ratio.bounds(1 - 2 * alpha), margin):
             return f"and the {level} lies within the margin of {100 * margin:g} %"
-        return f"and the {level} of the added amount lies within the absolute floor of {absolute_floor:g}"
+        return f"and the {level} of the added amount lies within the absolute floor of {absolute_floor}"
     return "lies above 1" if verdict is Verdict.WORSE else "lies below 1"
 
 

@@ -29,6 +29,14 @@ __all__ = ["command"]
     metavar="METRIC=SHARE",
     help="Difference that counts as none: p50=5%; may be repeated. Default: those of the first experiment, or ours.",
 )
+@click.option(
+    "--absolute-floor",
+    "absolute_floors",
+    multiple=True,
+    metavar="METRIC=AMOUNT",
+    help="Added amount that counts as none whatever its share: p50=20us, memory=1MiB; may be repeated. Default: those "
+    "of the first experiment.",
+)
 @click.option("--out", type=click.Path(path_type=Path), metavar="DIR", help="Write the report into this folder too.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object: rules, records and comparisons.")
 def command(
@@ -36,6 +44,7 @@ def command(
     subjects: tuple[str, ...],
     rules: Path | None,
     margins: tuple[str, ...],
+    absolute_floors: tuple[str, ...],
     out: Path | None,
     as_json: bool,
 ) -> int:
@@ -55,4 +64,12 @@ def command(
     """
     from meshperf.cli.compare_run import run_compare
 
-    return run_compare(references, subjects=subjects, rules_file=rules, margins=margins, out=out, as_json=as_json)
+    return run_compare(
+        references,
+        subjects=subjects,
+        rules_file=rules,
+        margins=margins,
+        absolute_floors=absolute_floors,
+        out=out,
+        as_json=as_json,
+    )

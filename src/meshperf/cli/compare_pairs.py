@@ -7,7 +7,7 @@ the first source, arm by arm and load point by load point.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import combinations
 
 from meshperf import analysis
@@ -35,6 +35,7 @@ class Settings:
     rules: Rules
     objectives: tuple[Objective, ...] | None = None
     """None: those that the experiment was judged by."""
+    absolute_floors: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,6 +101,7 @@ def _of_one(source: Source, settings: Settings) -> Iterator[Shown]:
             baseline=cell.baseline,
             subject=settings.subject,
             margins=settings.margins,
+            absolute_floors=settings.absolute_floors,
             objectives=objectives,
             redone=_redone(cell, runs),
             cell=cell.name,
@@ -180,6 +182,7 @@ def _judged(first: Side, second: Side, settings: Settings, cell: str = "") -> Sh
         second,
         subject=settings.subject,
         margins=settings.margins,
+        absolute_floors=settings.absolute_floors,
         objectives=settings.objectives or (),
         rules=settings.rules,
         cell=cell,

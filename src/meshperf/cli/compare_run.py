@@ -15,10 +15,11 @@ from meshperf.analysis.cross_records import RecordGrade
 from meshperf.analysis.rules import Rules
 from meshperf.analysis.rules_user import laid_over
 from meshperf.cli.compare_pairs import Settings, Shown, judge_sources
-from meshperf.cli.compare_sources import Source, margins_of, read_sources
+from meshperf.cli.compare_sources import Source, absolute_floors_of, margins_of, read_sources
 from meshperf.cli.outside_bundles import refuse_bundle
 from meshperf.errors import ExitCode, UsageError
 from meshperf.report import terminal, write
+from meshperf.spec.absolute_floors import parse_absolute_floor
 from meshperf.spec.experiment import DEFAULT_MARGINS
 from meshperf.spec.reader import read_document
 from meshperf.units import parse_fraction
@@ -34,13 +35,14 @@ def run_compare(
     subjects: Sequence[str],
     rules_file: Path | None,
     margins: Sequence[str],
+    absolute_floors: Sequence[str] = (),
     out: Path | None,
     as_json: bool,
 ) -> int:
     """Compare and show. Returns the exit code.
 
     Raises:
-        UsageError: MP1001, a reference, an arm or a margin that cannot be used; MP1004, no such id.
+        UsageError: MP1001, a reference, an arm, a margin or a floor that cannot be used; MP1004, no such id.
         DocumentError: a file or the rules.
         StorageError: the report cannot be written.
     """
@@ -52,6 +54,7 @@ def run_compare(
         subject=tuple(subjects) or subject_of(sources),
         margins={**margins_of(sources[0], DEFAULT_MARGINS), **dict(map(_margin, margins))},
         rules=rules,
+        absolute_floors={**absolute_floors_of(sources[0]), **dict(map(_floor, absolute_floors))},
     )
     shown = judge_sources(sources, settings)
     command = shlex.join(
@@ -59,6 +62,7 @@ def run_compare(
             "meshperf", "compare", *references, *(word for s in subjects for word in ("--subject", s)),
             *(["--rules", str(rules_file)] if rules_file is not None else []),
             *(word for m in margins for word in ("--margin", m)),
+            *(word for f in absolute_floors for word in ("--absolute-floor", f)),
         ]
     )  # fmt: skip
     if out is not None:
@@ -118,6 +122,17 @@ def _margin(text: str) -> tuple[str, float]:
     if not 0 < share <= 1:
         raise UsageError("MP1001", f"--margin {text}: a margin is above 0 and at most 100 %", hint="write p50=5%")
     return name, share
+
+
+def _floor(text: str) -> tuple[str, float]:
+    name, _, value = text.partition("=")
+    if name not in METRICS:
+        raise UsageError("MP1001", f"no metric {name!r} for an absolute floor", hint=f"one of: {', '.join(METRICS)}")
+    try:
+        return name, parse_absolute_floor(name, value)
+    except ValueError as error:
+        hint = "write p50=20us or memory=1MiB"
+        raise UsageError("MP1001", f"--absolute-floor {text}: {error}", hint=hint) from None
 
 
 def _document(sources: Sequence[Source], rules: Rules, shown: Sequence[Shown]) -> dict[str, Any]:

@@ -6,13 +6,14 @@ file is read by its content, as `meshperf import` reads it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from meshperf.analysis.cross import Side
 from meshperf.analysis.cross_imported import run_of_imported
 from meshperf.analysis.cross_records import RecordGrade, record_grade
+from meshperf.analysis.records import MetricComparison
 from meshperf.analysis.rules import Rules
 from meshperf.cli.judged_bundle import JudgedCell, judged_cells
 from meshperf.cli.kept_imported import imported_documents
@@ -23,7 +24,7 @@ from meshperf.spec.imported import Imported
 from meshperf.spec.records import RunResult
 from meshperf.spec.smp_imported import imported_from_document
 
-__all__ = ["Source", "margins_of", "read_sources"]
+__all__ = ["Source", "absolute_floors_of", "margins_of", "read_sources"]
 
 _NOT_OURS = ("MP2201", "MP2303", "MP2002", "MP2001")
 
@@ -156,11 +157,16 @@ def _of_imported(reference: str, records: Sequence[Imported], arm: str | None, n
 
 def margins_of(source: Source, default: Mapping[str, float]) -> dict[str, float]:
     """The margins that an experiment was judged by, over the default ones."""
-    told = {
-        metric.metric: metric.margin
-        for cell in source.cells
-        for comparison in cell.comparisons
-        for metric in comparison.metrics
-        if metric.margin is not None
-    }
+    told = {metric.metric: metric.margin for metric in _metrics(source) if metric.margin is not None}
     return {**default, **told}
+
+
+def absolute_floors_of(source: Source) -> dict[str, float]:
+    """The absolute floors that an experiment was judged by."""
+    return {one.metric: one.absolute_floor for one in _metrics(source) if one.absolute_floor is not None}
+
+
+def _metrics(source: Source) -> Iterator[MetricComparison]:
+    for cell in source.cells:
+        for comparison in cell.comparisons:
+            yield from comparison.metrics

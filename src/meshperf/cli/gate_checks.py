@@ -108,6 +108,8 @@ def _margins(shown: Shown, arm: str, margins: Mapping[str, float], group: str) -
             f"{wording.metric_name(name)} at most {wording.share(margin)} above {wording.clean(comparison.baseline)}"
         )
         metric = metrics.get(name)
+        if metric is not None and metric.absolute_floor is not None:
+            asked += f", or {wording.quantity(metric.absolute_floor, metric.unit, trim=True)} more"
         if metric is None:
             state, reason, upper = State.UNFIT, f"there is no {wording.metric_name(name)} to compare", math.nan
         else:

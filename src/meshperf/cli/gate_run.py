@@ -14,7 +14,7 @@ from meshperf import __version__
 from meshperf.analysis import comparison_to_document
 from meshperf.cli.compare_pairs import Settings, Shown, judge_sources
 from meshperf.cli.compare_run import read_rules, subject_of
-from meshperf.cli.compare_sources import Source, read_sources
+from meshperf.cli.compare_sources import Source, absolute_floors_of, read_sources
 from meshperf.cli.gate_checks import Check, checks_of, checks_of_runs, finding
 from meshperf.cli.outside_bundles import refuse_bundle
 from meshperf.errors import ExitCode, UsageError
@@ -73,7 +73,11 @@ def run_gate(
         checks, told = _alone(sources[0], gate)
     else:
         settings = Settings(
-            subject=gate.subject or subject_of(sources), margins=DEFAULT_MARGINS, rules=rules, objectives=()
+            subject=gate.subject or subject_of(sources),
+            margins=DEFAULT_MARGINS,
+            rules=rules,
+            objectives=(),
+            absolute_floors={**absolute_floors_of(sources[0]), **gate.absolute_floors},
         )
         shown = judge_sources(sources, settings)
         checks = [check for one in shown for check in checks_of(one, gate)]

@@ -18,6 +18,8 @@ class Gate:
     objectives: tuple[Objective, ...] = ()
     margins: Mapping[str, float] = field(default_factory=dict)
     """By metric: how much more an arm may need than what it is held against, as a share (0.05 for 5 %)."""
+    absolute_floors: Mapping[str, float] = field(default_factory=dict)
+    """By metric, the added amount that counts as none whatever its share; over those of the first result."""
     arms: tuple[str, ...] = ()
     """Arms that are asked; none: every candidate."""
     subject: tuple[str, ...] = ()

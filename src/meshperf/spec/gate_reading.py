@@ -7,16 +7,16 @@ from typing import Annotated, Any
 
 from pydantic import Field, ValidationError
 
-from meshperf.spec.document import raise_all
+from meshperf.spec.document import Document, raise_all
 from meshperf.spec.experiment_load_model import Model
-from meshperf.spec.experiment_model import MarginMetric, ObjectiveText
+from meshperf.spec.experiment_model import CLOSED, AbsoluteFloorsModel, MarginMetric, ObjectiveText
 from meshperf.spec.gate import Gate
 from meshperf.spec.objectives import parse_objective
 from meshperf.spec.problems import problems_of
 from meshperf.spec.quantities import Reads, Text, refuse, share, show
 from meshperf.spec.reader import read_document
 
-__all__ = ["GateModel", "read_gate"]
+__all__ = ["GateModel", "gate_from_document", "is_gate", "read_gate"]
 
 _MOST = 100
 _UNDECIDED = ("passes", "fails")
@@ -46,19 +46,39 @@ class GateModel(Model):
 
     gate: Text = Field(description="Name of the gate.")
     objectives: list[ObjectiveText] = Field([], max_length=_MOST, description="Bounds such as `p90 <= 50ms`.")
-    margins: dict[MarginMetric, Allowance] = Field({}, description="How much more an arm may need, by metric.")
+    margins: dict[MarginMetric, Allowance] = Field(
+        {}, json_schema_extra=CLOSED, description="How much more an arm may need, by metric."
+    )
+    absolute_floors: AbsoluteFloorsModel = Field(
+        default_factory=lambda: AbsoluteFloorsModel.model_validate({}),
+        description="Added amounts that break no margin, whatever their share.",
+    )
     arms: list[Text] = Field([], max_length=_MOST, description="Arms that are asked; none: every candidate.")
     subject: list[Text] = Field([], max_length=_MOST, description="What may differ between two results.")
     undecided: Undecided = Field("passes", description="What becomes of a margin that is not decided.")
+
+
+def is_gate(data: Any) -> bool:
+    """Whether a document is a gate file, or means to be one."""
+    return isinstance(data, dict) and "gate" in data and "experiment" not in data
 
 
 def read_gate(path: Path) -> Gate:
     """Read a gate file.
 
     Raises:
-        DocumentError: every problem of the file at once, with line and column; MP2102 where it asks for nothing.
+        DocumentError: as `gate_from_document`, and what keeps a file from being read.
     """
-    document = read_document(path)
+    return gate_from_document(read_document(path))
+
+
+def gate_from_document(document: Document) -> Gate:
+    """A document's gate.
+
+    Raises:
+        DocumentError: every problem of the file at once, with line and column; MP2102 where it asks for nothing,
+            MP2107 for a floor of a metric without a margin.
+    """
     try:
         model = GateModel.model_validate(document.data)
     except ValidationError as error:
@@ -68,10 +88,24 @@ def read_gate(path: Path) -> Gate:
         raise document.error(
             "MP2102", "the gate asks for nothing", hint="give it `objectives: [p90 <= 50ms]` or `margins: {p50: 5%}`"
         )
+    floors = model.absolute_floors.by_metric()
+    raise_all(
+        [
+            document.error(
+                "MP2107",
+                f"the floor of `{metric}` asks for nothing: there is no margin of it",
+                f"/absolute_floors/{metric}",
+                hint=f"write `margins: {{{metric}: 5%}}` beside it, or leave it out",
+            )
+            for metric in floors
+            if metric not in model.margins
+        ]
+    )
     return Gate(
         name=model.gate,
         objectives=tuple(map(parse_objective, model.objectives)),
         margins=dict(model.margins),
+        absolute_floors=floors,
         arms=tuple(model.arms),
         subject=tuple(model.subject),
         undecided_fails=model.undecided == "fails",
