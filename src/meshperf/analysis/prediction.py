@@ -20,8 +20,8 @@ What it assumes, and how a graph differs from it:
   a sidecar for each end of a hop. Work by request is the same; CPU time at rest (timers, statistics) is foretold once
   for each end of each hop and paid once for each pod, so CPU time is foretold too high by the rest of the sidecars that
   are not there. `sidecars` and the hops tell how many.
-- The caller of the price list is the generator, whose CPU time is not counted; what it costs a service to dial a
-  sidecar instead of the callee has no price.
+- The caller of the price list is the generator, on cores of its own, whose CPU time is not counted; in a graph most
+  callers are services, on the cores of what they call. What it costs them to dial a sidecar instead has no price.
 - The hops do not wait for one another. Pods that share CPUs with all others do, so on one machine response times may
   be foretold too low.
 - Means and CPU time add up along a path; medians only nearly, so p50 is an approximation.
