@@ -155,3 +155,28 @@ def test_nobody_waits_for_a_proxy_that_is_dead(alone: bool) -> None:
         envoy_facts.first_request("127.0.0.1:9" if alone else address, since=began, check=check, deadline_s=20.0)
     assert told.value.code == "MP5104"
     assert time.monotonic() - began < 5.0
+
+
+@pytest.mark.parametrize(
+    ("client", "server", "counters"),
+    [
+        (
+            "client",
+            None,
+            {"client": {"http.out.downstream_cx_http2_total": 1, "cluster.out.upstream_cx_http1_total": 1}},
+        ),
+        (
+            None,
+            "server",
+            {"server": {"http.in.downstream_cx_http2_total": 1, "cluster.in.upstream_cx_http1_total": 1}},
+        ),
+    ],
+)
+def test_one_proxy_alone_that_changes_the_protocol_is_reported(
+    monkeypatch: pytest.MonkeyPatch, client: str | None, server: str | None, counters: dict[str, dict[str, int]]
+) -> None:
+    with counting(monkeypatch, **counters):
+        found = values(envoy_facts.Hops(client, server).facts())
+    before, nothing = ("client_sidecar", "between") if client else ("between", "client_sidecar")
+    assert (found[f"hop.{before}"], found[f"hop.{nothing}"], found["hop.app"]) == ("http2", "none", "http1")
+    assert found["hop.downgrade"] == "http2 becomes http1 to the application"

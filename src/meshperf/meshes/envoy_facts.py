@@ -114,6 +114,7 @@ def declared_facts(
         "proxy.concurrency": Fact(value=arm.proxy_concurrency, source=source, observed=False),
         "proxy.access_log": Fact(value=arm.access_log, source=source, observed=False),
         "proxy.mode": Fact(value=arm.mode, source=source, observed=False),
+        "proxy.placement": Fact(value=arm.proxies, source=source, observed=False),
         "proxy.functions": Fact(value=functions_text(arm.functions), source=source, observed=False),
         "proxy.retries": Fact(value=arm.functions.retries if retries is None else retries, source="adapter"),
         "proxy.request_timeout_s": Fact(value=request_timeout_s or "none", source="adapter"),
@@ -134,7 +135,7 @@ def functions_text(functions: Functions) -> str:
     return ", ".join(texts) or "none"
 
 
-def security_facts(admin: str) -> Facts:
+def security_facts(admin: str, *, source: str = "client sidecar's handshakes") -> Facts:
     """TLS as one proxy's own connections to other proxies agreed it, and its workers. Read after load has run.
 
     Args:
@@ -142,7 +143,6 @@ def security_facts(admin: str) -> Facts:
     """
     seen = envoy_admin.tls_seen(admin)
     reused = sum(count for name, count in envoy_admin.counters(admin).items() if name.endswith(".ssl.session_reused"))
-    source = "client sidecar's handshakes"
     facts = {
         "security.mtls": Fact(value="strict" if seen else "off", source=source),
         "security.resumption": Fact(value=reused > 0, source=source),
@@ -203,15 +203,16 @@ class Hops:
 
     def __init__(
         self,
-        client: str,
-        server: str,
+        client: str | None,
+        server: str | None,
         *,
         is_hop: Callable[[str], bool] = lambda cluster: True,
         to_app: Callable[[str], bool] | None = None,
         mode: str = "http",
     ) -> None:
         """Args:
-        client, server: admin interfaces of the client's proxy and of the one that load reaches next.
+        client, server: admin interfaces of the client's proxy and of the one that load reaches next; None: there
+            is no such proxy, and the load goes past where it would stand.
         is_hop: whether a cluster, by name, carries the application's requests, and not the mesh's own (its
             control plane speaks HTTP/2 too).
         to_app: the same of the server's proxy, where its service calls others through it; None: `is_hop`.
@@ -219,31 +220,47 @@ class Hops:
         """
         self._client, self._server, self._mode = client, server, mode
         self._is_hop, self._to_app = is_hop, to_app or is_hop
-        self._before: dict[str, Mapping[str, int]] = {client: {}, server: {}}
+        self._before: dict[str, Mapping[str, int]] = {one: {} for one in (client, server) if one is not None}
 
     def begin(self) -> None:
         """Note what the proxies have counted before the load."""
         self._before = {admin: envoy_admin.counters(admin) for admin in self._before}
 
     def facts(self) -> Facts:
-        """`hop.client_sidecar`, `hop.between`, `hop.app` and `hop.downgrade`."""
+        """`hop.client_sidecar`, `hop.between`, `hop.app` and `hop.downgrade`.
+
+        With the client's proxy alone there is nothing between proxies, and it is the one before the application; with
+        the server's alone there is no client's sidecar, and load itself comes in where it stands.
+        """
+        needed = {"client_sidecar": self._client, "between": self._server}
+        absent = [hop for hop, proxy in needed.items() if proxy is None]
+        none = {f"hop.{hop}": Fact(value="none", source="adapter") for hop in absent}
         if self._mode == "tcp":
             tcp = Fact(value="tcp", source="adapter")
             named = {f"hop.{hop}": tcp for hop in ("client_sidecar", "between", "app")}
-            return {**named, "hop.downgrade": Fact(value="none", source="adapter")}
-        client, server = (envoy_admin.counters(admin) for admin in (self._client, self._server))
-        found = {
-            "client_sidecar": self._seen(self._client, client, _downstream),
-            "between": self._seen(self._client, client, _upstream(self._is_hop)),
-            "app": self._seen(self._server, server, _upstream(self._to_app)),
-        }
+            return {**named, "hop.downgrade": Fact(value="none", source="adapter"), **none}
+        found = self._found()
         facts = {
             f"hop.{hop}": Fact(value=", ".join(seen), source="proxies' counters")
             if seen
             else Fact(unavailable="no request passed")
             for hop, seen in found.items()
         }
-        return {**facts, "hop.downgrade": Fact(value=_downgrade(found), source="proxies' counters")}
+        return {**facts, "hop.downgrade": Fact(value=_downgrade(found), source="proxies' counters"), **none}
+
+    def _found(self) -> dict[str, Sequence[str]]:
+        """Protocols of each hop that is there, in the order of a request."""
+        counters = {admin: envoy_admin.counters(admin) for admin in self._before}
+        found: dict[str, Sequence[str]] = {}
+        if self._client is not None:
+            found["client_sidecar"] = self._seen(self._client, counters[self._client], _downstream)
+            onwards = self._seen(self._client, counters[self._client], _upstream(self._is_hop))
+            found["app" if self._server is None else "between"] = onwards
+        if self._server is not None:
+            if self._client is None:
+                found["between"] = self._seen(self._server, counters[self._server], _downstream)
+            found["app"] = self._seen(self._server, counters[self._server], _upstream(self._to_app))
+        return found
 
     def _seen(self, admin: str, now: Mapping[str, int], count: _Count) -> Sequence[str]:
         totals = {protocol: count(now, protocol) for protocol in (_HTTP1, _HTTP2)}
@@ -277,7 +294,8 @@ def _downstream(counters: Mapping[str, int], protocol: str) -> int:
 def _downgrade(found: Mapping[str, Sequence[str]]) -> str:
     """Where HTTP/2 came in and did not go on, in words; `none` where every hop keeps the protocol."""
     places = {"between": "between the sidecars", "app": "to the application"}
-    if _HTTP2 not in found["client_sidecar"]:
+    came_in, *further = found
+    if _HTTP2 not in found[came_in]:
         return "none"
-    lost = [place for hop, place in places.items() if found[hop] and _HTTP2 not in found[hop]]
+    lost = [places[hop] for hop in further if found[hop] and _HTTP2 not in found[hop]]
     return f"http2 becomes http1 {' and '.join(lost)}" if lost else "none"

@@ -39,6 +39,7 @@ _NONE = (
     *(f"mesh.{name}" for name in ("type", "mode", "version", "release", "label", "defaults", "control_plane")),
     "mesh.config_digest",
     *(f"proxy.{name}" for name in ("version", "build", "sha256", "mode", "config_digest", "functions", "telemetry")),
+    "proxy.placement",
     "proxy.request_timeout_s",
     "interception.kind",
     *(f"hop.{name}" for name in ("client_sidecar", "between", "app", "downgrade")),

@@ -14,6 +14,8 @@ COUNTERS = {
     "cluster.nowhere.upstream_cx_total": 5,
     "listener.admin.downstream_cx_total": 50,
     "listener.127.9.0.1_15006.downstream_cx_total": 3,
+    "listener.127.9.0.1_15006.worker_0.downstream_cx_total": 1,
+    "listener.127.9.0.1_15006.worker_1.downstream_cx_total": 2,
 }
 
 
@@ -28,5 +30,5 @@ def test_a_callee_has_its_subsets_and_not_a_service_of_a_longer_name() -> None:
     assert upstream(COUNTERS, "upstream_cx_total", leads_to("cart-db")) == 1000
 
 
-def test_the_admin_interface_is_no_caller() -> None:
+def test_the_admin_interface_is_no_caller_and_workers_are_not_counted_twice() -> None:
     assert from_callers(COUNTERS, "downstream_cx_total") == 3

@@ -89,6 +89,9 @@ def _troubles(arm: Arm, graph: Graph, environment: str) -> list[tuple[str, str]]
         found.append(("Consul's sidecars always speak mutual TLS", "write `mtls: strict`"))
     if arm.interception == "transparent" and environment != "netns":
         found.append(("connections can be redirected in a network of its own only", "write `environment: netns`"))
+    if arm.proxies != "both":
+        why = "Consul's sidecars speak to sidecars only, so there is one at each end"
+        found.append((why, "leave `proxies` out; `mesh: envoy` can have one proxy alone"))
     if arm.clusters != 1:
         why = "two clusters of Consul are two datacenters with mesh gateways between them, which are not run here"
         found.append((why, "leave `clusters` out; `link_delay` alone lengthens the way to the services"))

@@ -1,8 +1,8 @@
 """`mesh: envoy`: detect it, refuse what it cannot be, prepare a resident.
 
 Options of an arm: `mtls` strict or off, `proxy_concurrency` workers a sidecar, `access_log`, `mode` http or tcp,
-`functions`, `interception`, `envoy` a binary, `client_bootstrap` and `server_bootstrap` the user's own configuration
-templates.
+`proxies` both or one of them alone, `functions`, `interception`, `envoy` a binary, `client_bootstrap` and
+`server_bootstrap` the user's own configuration templates.
 """
 
 from __future__ import annotations
@@ -89,12 +89,35 @@ def _problems(arm: Arm, graph: Graph, environment: str) -> Iterator[tuple[str, s
             "an arm with bootstrap templates of its own has no functions of ours and runs on loopback addresses",
             "leave the templates out, or write what they are to do into them",
         )
+    if arm.proxies != "both":
+        yield from _one_proxy_problems(arm, graph)
     if arm.control_plane:
         yield "static sidecars have no control plane to be set", "leave `control_plane` out"
     if arm.clusters > 1 and environment != "netns":
         yield (
             "two clusters need a network namespace for each pod",
             "write `environment: netns`, or leave `clusters` out",
+        )
+
+
+def _one_proxy_problems(arm: Arm, graph: Graph) -> Iterator[tuple[str, str]]:
+    """What needs a proxy at both ends."""
+    alone = f"with `proxies: {arm.proxies}`"
+    if len(graph.services) > 1:
+        yield f"a graph has a proxy at both ends of each call, not one {alone}", "leave `proxies` out, or `graph: echo`"
+    if arm.mtls == "strict":
+        yield f"there is nobody to speak mutual TLS with {alone}", "write `mtls: off`, or `proxies: both`"
+    if arm.interception == "transparent":
+        yield f"no connection is redirected {alone}", "write `interception: explicit`, or leave it out"
+    if arm.clusters > 1:
+        yield f"there is no gateway between two clusters {alone}", "leave `clusters` out, or write `proxies: both`"
+    if arm.client_bootstrap is not None or arm.server_bootstrap is not None:
+        yield "bootstrap templates are for a pair of proxies", "leave them out, or write `proxies: both`"
+    both_ends = [name for name in arm.functions.used() if name not in _BYTES_TOO]
+    if both_ends:
+        yield (
+            f"{', '.join(both_ends)}: functions are shared out between two proxies and not there {alone}",
+            "leave them out, or write `proxies: both`",
         )
 
 

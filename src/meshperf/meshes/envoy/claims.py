@@ -3,8 +3,9 @@
 Refusals look at the sidecars' inbound ports. That alone would let an arm pass whose load takes another way, so the
 last claims follow the load: what a service received must have been sent by its own sidecar, what that one received by
 its callers' sidecars, and every connection between sidecars must have made a TLS handshake, or none where mutual TLS
-is off. They rest on counters of the admin interfaces and of the services, not on the configuration, so they hold for
-configuration templates of the user's as well.
+is off. Where there is one sidecar alone, the service must have received from it all that it received. These claims rest
+on counters of the admin interfaces and of the services, not on the configuration, so they hold for configuration
+templates of the user's as well.
 """
 
 from __future__ import annotations
@@ -23,9 +24,10 @@ from meshperf.meshes.envoy.layout import INBOUND_PORT, Callee, Layout, Sidecar
 from meshperf.meshes.envoy.proofs import Proofs
 from meshperf.meshes.envoy_facts import Hops
 from meshperf.spec.experiment import Arm
+from meshperf.spec.graph import CLIENT
 from meshperf.spec.records import Claim
 
-__all__ = ["Observer", "dialled"]
+__all__ = ["Observer", "way_in"]
 
 _SLACK = 0.01
 _SLACK_BYTES = 8192
@@ -58,6 +60,8 @@ class Observer:
         for sidecar in sidecars:
             for callee in sidecar.callees:
                 found += self._identities(sidecar, callee, when)
+        if self.arm.proxies == "server":
+            found += self._identities(None, None, when)
         for sidecar in sidecars:
             found += self._way(sidecar, when)
         for sidecar in sidecars:
@@ -93,13 +97,17 @@ class Observer:
                 )
                 break  # one service that is no caller shows it; all of them would be a square of connections
 
-    def _identities(self, caller: Sidecar, callee: Callee, when: str) -> Iterator[Claim]:
-        through = dialled(self.site, caller, callee)
+    def _identities(self, caller: Sidecar | None, callee: Callee | None, when: str) -> Iterator[Claim]:
+        """Whom a callee sees; None: the load generator itself calls, at the one sidecar that there is."""
+        if caller is None or callee is None:
+            through = way_in(self.site, self.layout)
+        else:
+            through = _dialled(self.site, caller, callee)
         if self.arm.mode != "http":
             ask(through, "/whoami")  # something has gone this way even before the load
             return
-        expected = caller.identity.uri if self.arm.mtls == "strict" else None
-        if self.layout.single:
+        expected = caller.identity.uri if caller is not None and self.arm.mtls == "strict" else None
+        if self.layout.single or caller is None or callee is None:
             claim = "the workload sees the client sidecar's identity" if expected else "the workload sees no identity"
             how = ""
         else:
@@ -107,17 +115,21 @@ class Observer:
             how = f"from {caller.name} to {callee.name}"
         yield claims.identity_seen(claim, through, expected, when=when)
         yield claims.forged_identity_ignored(through, when=when, how=how)
-        if not self.layout.transparent and caller is self.layout.client:
+        if not self.layout.transparent and (caller is None or caller.service == CLIENT):
             # Not from the sidecar's address: whoever reaches the application directly is nobody.
             app = self.apps[self.layout.entry]
-            direct = self.site.reach(caller.host, app.port, at=app.host)
+            host = self.layout.caller if caller is None else caller.host
+            direct = self.site.reach(host, app.port, at=app.host)
             yield claims.forged_identity_ignored(direct, when=when, how="straight to the application")
 
     def _way(self, sidecar: Sidecar, when: str) -> Iterator[Claim]:
         """The load goes through the sidecars, and between them as the arm declares."""
         now = envoy_admin.counters(sidecar.admin_reach)
-        if sidecar.service in self.apps:
+        if sidecar.service in self.apps or self.arm.proxies != "both":
             yield self._received(sidecar, now, when)
+        if self.arm.proxies == "server":
+            yield self._plain(sidecar, now, when)
+        elif sidecar.service in self.apps:
             yield self._arrived(sidecar, now, when)
         if not sidecar.callees:
             return
@@ -126,6 +138,8 @@ class Observer:
         strict = self.arm.mtls == "strict"
         declared = handshakes >= between > 0 if strict else handshakes == 0 < between
         where = "between the sidecars" if self.layout.single else f"from {sidecar.name}"
+        if self.arm.proxies == "client":
+            where = f"from the {sidecar.title}"
         yield Claim(
             claim=f"mtls: {self.arm.mtls}, as every connection {where} shows",
             held=declared,
@@ -137,8 +151,21 @@ class Observer:
             when=when,
         )
 
+    def _plain(self, sidecar: Sidecar, now: Mapping[str, int], when: str) -> Claim:
+        """Of a service's sidecar alone: load dials it, without TLS."""
+        came, handshakes = (from_callers(now, name) for name in ("downstream_cx_total", "ssl.handshake"))
+        return Claim(
+            claim=f"mtls: off, as every connection to the {sidecar.title} shows",
+            held=handshakes == 0 < came,
+            evidence="no connection made a TLS handshake"
+            if handshakes == 0 < came
+            else f"{handshakes} TLS handshakes on {came} connections",
+            when=when,
+        )
+
     def _received(self, sidecar: Sidecar, now: Mapping[str, int], when: str) -> Claim:
-        received = ask(self.apps[sidecar.service].admin, "/counters").json().get("bytes_in")
+        service = self.layout.entry if self.arm.proxies == "client" else sidecar.service
+        received = ask(self.apps[service].admin, "/counters").json().get("bytes_in")
         which = everything if self.layout.single else to_service
         sent = upstream(now, "upstream_cx_tx_bytes_total", which)
         held = isinstance(received, int) and received <= sent * (1 + _SLACK) + _SLACK_BYTES
@@ -188,7 +215,14 @@ class Observer:
         return Claim(claim=claim, held=held, evidence=evidence, when=when)
 
 
-def dialled(site: Site, caller: Sidecar, callee: Callee) -> str:
+def way_in(site: Site, layout: Layout) -> str:
+    """How meshperf calls the entry as load does."""
+    ip, port = layout.dialled(CLIENT, layout.entry)
+    host = layout.client.host if CLIENT in layout.sidecars else layout.caller
+    return site.reach(host, port, at=ip)
+
+
+def _dialled(site: Site, caller: Sidecar, callee: Callee) -> str:
     """How meshperf calls a callee as the caller's application does."""
     ip, port = callee.dialled
     return site.reach(caller.host, port, at=ip)

@@ -44,9 +44,12 @@ def upstream(counters: Mapping[str, int], name: str, which: Clusters) -> int:
 
 
 def from_callers(counters: Mapping[str, int], name: str) -> int:
-    """A counter summed over the listeners but the admin interface's."""
+    """A counter summed over the listeners but the admin interface's. Shares of single workers are in it already."""
     return sum(
         value
         for path, value in counters.items()
-        if path.startswith("listener.") and path.endswith(f".{name}") and not path.startswith("listener.admin.")
+        if path.startswith("listener.")
+        and path.endswith(f".{name}")
+        and not path.startswith("listener.admin.")
+        and not path.removesuffix(f".{name}").rpartition(".")[2].startswith("worker_")
     )

@@ -18,8 +18,8 @@ from meshperf.meshes import envoy_admin, envoy_facts
 from meshperf.meshes.base import AppAddress, AppNeeds, ArmDeployment, pod
 from meshperf.meshes.binaries import Binary
 from meshperf.meshes.envoy.bootstrap import bootstrap, config_digest
-from meshperf.meshes.envoy.claims import Observer, dialled
-from meshperf.meshes.envoy.counts import everything, to_callees, to_service
+from meshperf.meshes.envoy.claims import Observer, way_in
+from meshperf.meshes.envoy.counts import everything, from_callers, to_callees, to_service
 from meshperf.meshes.envoy.gateway import GATEWAY_PORT, Gateway, gateway_bootstrap
 from meshperf.meshes.envoy.http_filters import TIMEOUT_S
 from meshperf.meshes.envoy.layout import INBOUND_PORT, Layout, Sidecar
@@ -36,6 +36,7 @@ from meshperf.spec.records import Fact, Facts
 __all__ = ["EnvoyPreparation"]
 
 _READY_S = 15.0
+_ONE_PROXY = {"both": "", "client": ", client's proxy alone", "server": ", service's proxy alone"}
 _FIRST_ANSWER_S = 5.0
 """Sidecars that are ready answer at once, or their configuration lets them never."""
 
@@ -51,12 +52,12 @@ class EnvoyPreparation:
     layout: Layout
 
     def needs(self, service: str) -> AppNeeds:
-        sidecar = self.layout.sidecars[service]
-        trusted = sidecar.own_source if self.arm.mode == "http" else None
+        sidecar = self.layout.sidecars.get(service)  # without one, nobody's word about the caller counts
+        trusted = sidecar.own_source if sidecar is not None and self.arm.mode == "http" else None
         return AppNeeds(host=pod(self.resident, service), trusted_peer=trusted)
 
     def upstream(self, caller: str, callee: str) -> str:
-        ip, port = self.layout.sidecars[caller].callee(self.layout.name(callee)).dialled
+        ip, port = self.layout.dialled(caller, callee)
         return f"{ip}:{port}"
 
     def deploy(self, apps: Mapping[str, AppAddress]) -> ArmDeployment:
@@ -68,7 +69,7 @@ class EnvoyPreparation:
         crossing = [] if layout.gateway is None else [gateway_bootstrap(layout.gateway)]
         since = time.monotonic()
         processes = self._start_all(configured, crossing, apps)
-        through = dialled(site, layout.client, layout.client.callees[0])
+        through = way_in(site, layout)
         first = envoy_facts.first_request(through, since=since, check=site.check, deadline_s=_FIRST_ANSWER_S)
         scraping = None
         if self.arm.functions.metrics:
@@ -107,9 +108,10 @@ class EnvoyPreparation:
 
     def _hops(self) -> envoy_facts.Hops:
         whole = self.layout.single
+        client, server = (self.layout.sidecars.get(service) for service in (CLIENT, self.layout.entry))
         return envoy_facts.Hops(
-            self.layout.client.admin_reach,
-            self.layout.server.admin_reach,
+            None if client is None else client.admin_reach,
+            None if server is None else server.admin_reach,
             is_hop=everything if whole else to_callees,
             to_app=everything if whole else to_service,
             mode=self.arm.mode,
@@ -192,7 +194,9 @@ class EnvoyPreparation:
                 self.arm,
                 version=self.binary.version,
                 release="static",
-                label=f"envoy {minor}" if templates == (None, None) else f"envoy {minor}, own configuration",
+                label=f"envoy {minor}{_ONE_PROXY[self.arm.proxies]}"
+                if templates == (None, None)
+                else f"envoy {minor}, own configuration",
                 control_plane="none (static configuration)",
                 config_digest=digest,
             ),
@@ -210,7 +214,22 @@ class EnvoyPreparation:
 
     def _observed(self, hops: envoy_facts.Hops, through: str) -> Facts:
         """Protocols first: the question after them is a connection too."""
-        seen = {**hops.facts(), **envoy_facts.security_facts(self.layout.client.admin_reach)}
+        first = self.layout.on_the_way[0]
+        security = envoy_facts.security_facts(first.admin_reach, source=f"{first.title}'s handshakes")
+        seen = {**hops.facts(), **security, "proxy.placement": _placement(self.layout)}
         if self.arm.mode != "http":
             return {**seen, "proxy.header_growth_bytes": Fact(value=0, source="adapter")}
         return {**seen, **envoy_facts.header_growth(ask(through, "/whoami").json())}
+
+
+def _placement(layout: Layout) -> Fact:
+    """Which sidecars connections came in at."""
+    passed = [
+        "client" if sidecar.service == CLIENT else "server"
+        for sidecar in layout.on_the_way
+        if from_callers(envoy_admin.counters(sidecar.admin_reach), "downstream_cx_total")
+    ]
+    source = "connections that the sidecars counted"
+    if not passed:
+        return Fact(unavailable="no connection came in at a sidecar")
+    return Fact(value="both" if len(passed) > 1 else passed[0], source=source)

@@ -2,6 +2,9 @@
 
     load → client's sidecar ─mutual TLS→ sidecar of a service → service → its sidecar ─mutual TLS→ the next one's → …
 
+An arm with one proxy has only the first of these, which goes on to the service itself, or only the second, which load
+dials itself.
+
 On a loopback site a host is an address, so a sidecar has a host of its own beside its service: the service tells the
 two apart by address. In namespaces they share the pod. There the sidecar calls its service from `OWN_SOURCE`, which
 no packet from outside can have.
@@ -43,7 +46,7 @@ class Callee:
     bound: bool
     """Whether the sidecar listens on that address itself; else connections to it are redirected."""
     peer: tuple[str, int]
-    """Where the callee's sidecar is reached."""
+    """Where the callee's sidecar is reached, or the callee where it has none."""
     identity: str
     """SPIFFE id that the callee must have."""
 
@@ -83,7 +86,11 @@ class Layout:
     """All sidecars of one resident by service, callees before their callers, the client's last."""
 
     sidecars: Mapping[str, Sidecar]
+    names: Mapping[str, str]
+    """What every service is shown by, whether it has a sidecar or not; the client too."""
     entry: str
+    caller: str
+    """The host that load comes from."""
     authority: Path
     """Certificate that every chain ends in."""
     stranger: Identity
@@ -101,15 +108,25 @@ class Layout:
 
     @property
     def client(self) -> Sidecar:
+        """The one that load reaches first, in an arm that has it."""
         return self.sidecars[CLIENT]
 
     @property
     def server(self) -> Sidecar:
-        """The one that load reaches next."""
+        """The one that load reaches next, in an arm that has it."""
         return self.sidecars[self.entry]
 
-    def name(self, service: str) -> str:
-        return self.sidecars[service].name
+    @property
+    def on_the_way(self) -> tuple[Sidecar, ...]:
+        """Those that a request passes before it reaches the entry: two, or one in an arm with one proxy."""
+        return tuple(self.sidecars[service] for service in (CLIENT, self.entry) if service in self.sidecars)
+
+    def dialled(self, caller: str, callee: str) -> tuple[str, int]:
+        """IP and port at which a caller's application dials a callee: its own sidecar's, or else the callee's."""
+        own = self.sidecars.get(caller)
+        if own is None:
+            return self.sidecars[callee].address, INBOUND_PORT
+        return own.callee(self.names[callee]).dialled
 
 
 def lay_out(site: Site, arm: Arm, resident: str, graph: Graph, folder: Path) -> Layout:
@@ -131,16 +148,20 @@ def lay_out(site: Site, arm: Arm, resident: str, graph: Graph, folder: Path) -> 
         asked_for = names[graph.entry] if arm.mtls == "strict" else None
         gateway = _gateway(site, pod(resident, _unused("gateway", names)), inbound(graph.entry), asked_for)
 
+    def onwards(service: str, callee: str) -> tuple[str, int]:
+        if arm.proxies == "client":
+            return site.address(pod(resident, callee)), APP_PORT
+        return inbound(callee) if gateway is None or service != CLIENT else (gateway.address, GATEWAY_PORT)
+
     def callees(service: str) -> tuple[Callee, ...]:
         called = [callee for caller, callee in edges if caller == service]
         own = LOCAL if in_pods else site.address(hosts[service])
-        at = {callee: site.address(hosts[callee]) for callee in called}
         return tuple(
             Callee(
                 name=names[callee],
-                dialled=(at[callee], APP_PORT) if transparent else (own, OUTBOUND_PORT + index),
+                dialled=(site.address(hosts[callee]), APP_PORT) if transparent else (own, OUTBOUND_PORT + index),
                 bound=not transparent,
-                peer=inbound(callee) if gateway is None or service != CLIENT else (gateway.address, GATEWAY_PORT),
+                peer=onwards(service, callee),
                 identity=identities[callee].uri,
             )
             for index, callee in enumerate(called)
@@ -163,13 +184,16 @@ def lay_out(site: Site, arm: Arm, resident: str, graph: Graph, folder: Path) -> 
             peer_source=None if in_pods else site.address(host),
         )
 
-    order = (*(service.name for service in graph.services), CLIENT)
+    everywhere = (*(service.name for service in graph.services), CLIENT)
+    order = [one for one in everywhere if arm.proxies == "both" or (one == CLIENT) == (arm.proxies == "client")]
     applications = {
         site.address(pod(resident, service.name)): f"{names[service.name]}'s pod" for service in graph.services
     }
     return Layout(
         sidecars={service: sidecar(service) for service in order},
+        names=names,
         entry=graph.entry,
+        caller=pod(resident, CLIENT),
         authority=authority.certificate,
         stranger=authority.issue(_unused("stranger", names.values())),
         gateway=gateway,

@@ -168,7 +168,7 @@ class Proofs:
 
     def _access_log(self) -> Iterator[tuple[str, bool, str]]:
         """Every sidecar on the way of one more request writes one more line."""
-        on_the_way = (self.layout.client, self.layout.server)
+        on_the_way = self.layout.on_the_way
         before = [_lines(sidecar) for sidecar in on_the_way]
         ask(self.through, "/whoami")
         for sidecar, had in zip(on_the_way, before, strict=True):

@@ -84,6 +84,8 @@ def _troubles(arm: Arm, graph: Graph, environment: str) -> Iterator[tuple[str, s
         )
     if arm.interception == "explicit":
         yield "Istio's sidecars are reached by redirection", "leave `interception` out, or write `transparent`"
+    if arm.proxies != "both":
+        yield "Istio gives every pod its sidecar", "leave `proxies` out; `mesh: envoy` can have one proxy alone"
     if arm.clusters != 1:
         yield (
             "two clusters of Istio need a gateway and a registry each, which are not run here",

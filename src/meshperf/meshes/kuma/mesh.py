@@ -114,6 +114,9 @@ def _troubles(arm: Arm, graph: Graph, environment: str) -> list[tuple[str, str]]
                 "write `environment: netns`, which needs root",
             )
         )
+    if arm.proxies != "both":
+        why = "Kuma gives every service and every caller its sidecar"
+        found.append((why, "leave `proxies` out; `mesh: envoy` can have one proxy alone"))
     if arm.clusters != 1:
         why = "two clusters of Kuma are two zones with their own ingress and egress, which are not run here"
         found.append((why, "leave `clusters` out; `link_delay` alone lengthens the way to the services"))
