@@ -1,6 +1,7 @@
 """Runs that had not settled, and levels that jumped."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -8,7 +9,8 @@ from simulated import BASELINE, MARGINS, SimulatedArm, Simulation, constant_run
 
 from meshperf.analysis import compare
 from meshperf.analysis.pairing import Pair
-from meshperf.analysis.steadiness import level_shift, mser5, steadiness_warnings
+from meshperf.analysis.steadiness import level_shift, mser5, steadiness_flags, steadiness_warnings
+from meshperf.histograms import Histogram, merge
 from meshperf.spec.records import RunSeries, WarningKind
 
 
@@ -80,7 +82,9 @@ def test_a_lone_run_is_looked_at_second_by_second():
     series = RunSeries(metric="p50", unit="s", step_s=1.0, values=(*values, None))
     jumped = constant_run(1e-3, arm="envoy", series=(series,))
     pair = Pair(round=4, baseline=constant_run(1e-3, arm="baseline"), candidate=jumped)
-    (warning,) = steadiness_warnings([pair], [None])
+    flags, looked = steadiness_flags([pair], [None])
+    assert [(flag.round, flag.name) for flag in flags] == [(4, "envoy")]
+    (warning,) = steadiness_warnings("envoy against baseline", flags, looked)
     assert warning.kind is WarningKind.NOT_STEADY
     assert "round 4, envoy" in warning.text
     assert warning.figures == {"unsteady": 1.0, "series": 1.0}
@@ -93,3 +97,28 @@ def test_weather_that_both_arms_share_is_no_flag_and_no_run_is_left_out():
     assert comparison.rounds == 6
     flagged = [w.figures["unsteady"] for w in comparison.warnings if w.kind is WarningKind.NOT_STEADY]
     assert sum(flagged) <= 1
+
+
+def test_a_jump_is_a_flag_on_its_round_and_the_round_counts():
+    arms = {"baseline": BASELINE, "envoy": SimulatedArm(ratio=1.2)}
+    runs = Simulation(arms=arms, rounds=6, slices=60, requests=3000).run(4)
+    jumped = [_jump(run) if (run.arm, run.round) == ("envoy", 3) else run for run in runs]
+    (comparison,) = compare(jumped, baseline="baseline", subject=("mesh",), margins=MARGINS)
+    p50 = comparison.metrics[0]
+    flags = {entry.round: entry.unsteady for entry in p50.rounds}
+    assert flags[3].startswith("ratio of slices: x") and sum(text is not None for text in flags.values()) == 1
+    assert p50.ratio.n == 6 and all(entry.excluded is None for entry in p50.rounds)
+    assert all(entry.unsteady is None for metric in comparison.metrics[1:] for entry in metric.rounds)
+
+
+def _jump(run):
+    """The same run, half as fast in the second half of its slices."""
+    half = len(run.slices) // 2
+    slower = [replace(part, response=_slower(part.response)) for part in run.slices[half:]]
+    slices = (*run.slices[:half], *slower)
+    return replace(run, slices=slices, response=merge(part.response for part in slices))
+
+
+def _slower(histogram):
+    quantiles = (np.arange(histogram.total) + 0.5) / histogram.total
+    return Histogram.from_values([2 * float(histogram.quantile(q)) for q in quantiles])

@@ -24,7 +24,7 @@ from meshperf.analysis.records import Comparability, Comparison, MetricCompariso
 from meshperf.analysis.rules import Rules
 from meshperf.analysis.series import PairedRounds
 from meshperf.analysis.side_notes import client_in_generator, sliced_against_continuous
-from meshperf.analysis.steadiness import steadiness_warnings
+from meshperf.analysis.steadiness import STEADINESS_METRIC, flagged, steadiness_flags, steadiness_warnings
 from meshperf.analysis.summary import summarise
 from meshperf.errors import ComparisonError
 from meshperf.spec.records import RunResult, Warning
@@ -150,10 +150,12 @@ def _compare_point(
             pilot=pilot,
             alpha=alpha,
         )
+        flags, looked = steadiness_flags(pairs, paired.blocks)
         for metric in judge_paired(paired, terms, with_guarded=_with_guarded(runs, judged, paired.pairing)):
-            metrics.append(metric.comparison)
-            warnings += metric_warnings(metric.comparison, metric.judgement)
-        warnings += steadiness_warnings(pairs, paired.blocks)
+            found = metric.comparison
+            metrics.append(flagged(found, flags) if found.metric == STEADINESS_METRIC else found)
+            warnings += metric_warnings(found, metric.judgement)
+        warnings += steadiness_warnings(f"{judged.arm} against {judged.against}", flags, looked)
     if len(arms) == 1:
         against_baseline.append(_alone(runs, baseline, subject, rules))
     whole = together(against_baseline, subject, rules)

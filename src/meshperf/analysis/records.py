@@ -94,6 +94,8 @@ class RoundFigure:
     excluded: str | None = None
     uncentred_ratio: float = float("nan")
     """Candidate over baseline as they stand; `ratio` of p50 and p90 is centred where the arms were interleaved."""
+    unsteady: str | None = None
+    """What was not steady while it was measured (p50 only); a flag: the round counts all the same."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

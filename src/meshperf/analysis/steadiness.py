@@ -19,17 +19,31 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 
 from meshperf.analysis.blocks import BlockPair
 from meshperf.analysis.pairing import Pair
+from meshperf.analysis.records import MetricComparison
 from meshperf.spec.records import Warning, WarningKind
 
-__all__ = ["FEWEST_SAMPLES", "LevelShift", "Settling", "level_shift", "mser5", "steadiness_warnings"]
+__all__ = [
+    "FEWEST_SAMPLES",
+    "STEADINESS_METRIC",
+    "Flag",
+    "LevelShift",
+    "Settling",
+    "flagged",
+    "level_shift",
+    "mser5",
+    "steadiness_flags",
+    "steadiness_warnings",
+]
 
+STEADINESS_METRIC = "p50"
+"""Whose series is looked at; its rounds carry the flags."""
 FEWEST_SAMPLES = 30
 MOST_CUT = 0.25
 MATTERS = math.log(1.05)
@@ -117,8 +131,17 @@ def level_shift(logs: Values) -> LevelShift | None:
     return LevelShift(at=place / n, size=size, significant=abs(size) * float(weight[best]) / long_run > _CRITICAL)
 
 
-def steadiness_warnings(pairs: Sequence[Pair], blocks: Sequence[BlockPair | None]) -> tuple[Warning, ...]:
-    """One warning for a pair of arms over its rounds; none when every round was steady or too short to tell.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Flag:
+    """One series of one round that was not steady. `name`: of the arm, or `ratio of slices`."""
+
+    round: int
+    name: str
+    text: str
+
+
+def steadiness_flags(pairs: Sequence[Pair], blocks: Sequence[BlockPair | None]) -> tuple[tuple[Flag, ...], int]:
+    """What was not steady in the rounds of a pair of arms, and how many series were long enough to tell.
 
     Args:
         pairs: the rounds.
@@ -130,19 +153,43 @@ def steadiness_warnings(pairs: Sequence[Pair], blocks: Sequence[BlockPair | None
             settling, shift = mser5(series), level_shift(series)
             looked += settling is not None
             if shift is not None and shift.shifted:
-                told.append(f"round {pair.round}, {name}: x{math.exp(shift.size):.3g} from {100 * shift.at:.0f} % on")
+                text = f"x{math.exp(shift.size):.3g} from {100 * shift.at:.0f} % on"
             elif settling is not None and settling.unsettled:
-                told.append(
-                    f"round {pair.round}, {name}: the first {100 * settling.cut_share:.0f} % lie at "
-                    f"x{math.exp(settling.away):.3g} of the rest"
-                )
-    if not told:
+                text = f"the first {100 * settling.cut_share:.0f} % lie at x{math.exp(settling.away):.3g} of the rest"
+            else:
+                continue
+            told.append(Flag(round=pair.round, name=name, text=text))
+    return tuple(told), looked
+
+
+def steadiness_warnings(against: str, flags: Sequence[Flag], looked: int) -> tuple[Warning, ...]:
+    """One warning for a pair of arms over its rounds; none when every round was steady or too short to tell.
+
+    Args:
+        against: `envoy against baseline`.
+        flags, looked: of `steadiness_flags`.
+    """
+    if not flags:
         return ()
-    against = f"{pairs[0].candidate.arm} against {pairs[0].baseline.arm}"
-    text = f"{against}: {len(told)} of {looked} series of p50 were not steady; {'; '.join(told[:_SHOWN])}"
-    more = f"; and {len(told) - _SHOWN} more" if len(told) > _SHOWN else ""
-    figures = {"unsteady": float(len(told)), "series": float(looked)}
+    shown = "; ".join(f"round {flag.round}, {flag.name}: {flag.text}" for flag in flags[:_SHOWN])
+    text = f"{against}: {len(flags)} of {looked} series of p50 were not steady; {shown}"
+    more = f"; and {len(flags) - _SHOWN} more" if len(flags) > _SHOWN else ""
+    figures = {"unsteady": float(len(flags)), "series": float(looked)}
     return (Warning(kind=WarningKind.NOT_STEADY, text=f"{text}{more}.", figures=figures),)
+
+
+def flagged(metric: MetricComparison, flags: Sequence[Flag]) -> MetricComparison:
+    """The metric with its rounds flagged; none of them counts less for it."""
+    texts: dict[int, list[str]] = {}
+    for flag in flags:
+        texts.setdefault(flag.round, []).append(f"{flag.name}: {flag.text}")
+    if not texts:
+        return metric
+    rounds = tuple(
+        replace(entry, unsteady="; ".join(texts[entry.round])) if entry.round in texts else entry
+        for entry in metric.rounds
+    )
+    return replace(metric, rounds=rounds)
 
 
 def _series(pair: Pair, blocks: BlockPair | None) -> list[tuple[str, npt.NDArray[np.float64]]]:
@@ -153,5 +200,5 @@ def _series(pair: Pair, blocks: BlockPair | None) -> list[tuple[str, npt.NDArray
         (run.resident, np.log([value for value in series.values if value is not None and value > 0]))
         for run in (pair.baseline, pair.candidate)
         for series in run.series
-        if series.metric == "p50"
+        if series.metric == STEADINESS_METRIC
     ]

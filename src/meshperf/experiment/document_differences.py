@@ -22,6 +22,8 @@ def differences(published: Any, derived: Any, pointer: str = "") -> Iterator[tup
     """JSON pointer and a sentence for each place where `published` is not what was `derived`."""
     if isinstance(published, Mapping) and isinstance(derived, Mapping):
         for key in dict.fromkeys([*published, *derived]):
+            if key not in published and derived[key] is None:
+                continue  # a key that was not known yet when the document was written, and says nothing
             inside = f"{pointer}/{str(key).replace('~', '~0').replace('/', '~1')}"
             yield from differences(published.get(key, _MISSING), derived.get(key, _MISSING), inside)
     elif isinstance(published, list) and isinstance(derived, list):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from meshperf.analysis.records import Comparison
+from meshperf.analysis.records import Comparison, RoundFigure
 from meshperf.report import wording
 from meshperf.report.quantiles import MARKS, deepest, pooled
 from meshperf.report.tables import Cell, Column, Table, Tone, cells
@@ -31,12 +31,20 @@ def rounds(comparison: Comparison) -> Table:
                     wording.quantity(figure.candidate, metric.unit),
                     wording.ratio(figure.ratio, decimals=3),
                     within,
-                    "yes" if figure.excluded is None else f"no: {wording.clean(figure.excluded)}",
+                    _counted(figure),
                 )
             )
     heads = ("metric", "round", "baseline", "candidate", "ratio", "within this deployment only", "counted")
     columns = tuple(Column(title=head, figures=head not in ("metric", "counted")) for head in heads)
     return Table(caption="Every round of every metric", columns=columns, rows=tuple(rows))
+
+
+def _counted(figure: RoundFigure) -> Cell:
+    """Whether the round counts, and whether it was steady: the one does not depend on the other."""
+    return Cell(
+        text="yes" if figure.excluded is None else f"no: {wording.clean(figure.excluded)}",
+        detail="" if figure.unsteady is None else f"not steady: {wording.clean(figure.unsteady)}",
+    )
 
 
 def runs(of: Sequence[RunResult]) -> Table:

@@ -124,6 +124,7 @@ def answer(comparison: Comparison) -> tuple[str, ...]:
         sentences.extend(_pair(comparison, arm, against))
     if not comparison.metrics:
         sentences.append("No metric could be compared.")
+    sentences.extend(_with_excluded(comparison))
     sentences.extend(_floor(comparison))
     if comparison.pilot:
         sentences.append("This was a pilot, shorter than a measurement: do not quote its figures.")
@@ -169,13 +170,25 @@ def metric_sentence(metric: MetricComparison, comparison: Comparison) -> str:
     if metric.verdict is Verdict.BETTER:
         return f"{arm} saves {amount} {saves}{versus} ({evidence})."
     if metric.verdict is Verdict.EQUIVALENT:
-        margin = "" if metric.margin is None else f" up to the margin of {wording.share(metric.margin)}"
+        margin = _held_by(metric)
         return f"{arm} and {against} are equivalent {within}{margin} ({evidence})."
     text = f"Inconclusive: what {arm} changes {within}{versus} is not decided ({evidence})"
+    if metric.detectable is not None:
+        text += f"; less than {wording.share(metric.detectable)} would mostly go unseen"
     if metric.rounds_needed is not None and metric.rounds_needed > metric.ratio.n:
         more = metric.rounds_needed - metric.ratio.n
         return f"{text}; about {more} more {'round' if more == 1 else 'rounds'} should decide it."
     return f"{text}; {wording.clean(metric.reason).rstrip('.')}." if metric.reason else f"{text}."
+
+
+def _held_by(metric: MetricComparison) -> str:
+    """What was declared to be no difference: the margin where the interval lies within it, else the absolute floor."""
+    floor, narrow = metric.absolute_floor, metric.narrow
+    if metric.margin is not None and (
+        floor is None or narrow is None or 1 / (1 + metric.margin) < narrow.low <= narrow.high < 1 + metric.margin
+    ):
+        return f" up to the margin of {wording.share(metric.margin)}"
+    return "" if floor is None else f" up to the absolute floor of {wording.quantity(floor, metric.unit, trim=True)}"
 
 
 def _place(metric: str) -> tuple[str, str, str]:
@@ -190,6 +203,17 @@ def _evidence(metric: MetricComparison) -> str:
     if not (math.isfinite(ratio.low) and math.isfinite(ratio.high)):
         return f"{wording.estimate(ratio)}, no interval can be given, {rounds}"
     return f"{wording.estimate(ratio)}, {wording.share(ratio.confidence)} interval {wording.interval(ratio)}, {rounds}"
+
+
+def _with_excluded(comparison: Comparison) -> list[str]:
+    """The verdicts that would be others, had no guard excluded a round."""
+    told = [
+        f"{wording.metric_name(m.metric)} of {wording.clean(m.arm)} against {wording.clean(m.against)} would be "
+        f"{m.with_excluded.verdict.value} instead of {m.verdict.value}"
+        for m in comparison.metrics
+        if m.with_excluded is not None and m.with_excluded.verdict is not m.verdict and judged(comparison, m)
+    ]
+    return [f"With the rounds that guards excluded counted in, {wording.listing(told)}."] if told else []
 
 
 def _floor(comparison: Comparison) -> list[str]:

@@ -1,4 +1,6 @@
-"""Tables of the judgement: verdicts, the intervals behind them, absolute figures, noise floors, objectives.
+"""Tables of the judgement: verdicts, absolute figures, noise floors, objectives.
+
+What stands behind a verdict (second estimator, spread, smallest difference seen) is in `behind`.
 
 The class of comparability governs the columns: in class D there are figures side by side without intervals or verdicts,
 in class X not even ratios, in class C no added amounts.
@@ -15,7 +17,7 @@ from meshperf.report.prose import grade, judged, related
 from meshperf.report.tables import Cell, Column, Table, Tone, cells
 from meshperf.units import Unit
 
-__all__ = ["arms", "intervals", "noise_floors", "objectives", "verdict", "verdicts"]
+__all__ = ["arms", "noise_floors", "objectives", "verdict", "verdicts"]
 
 _TONES = {
     Verdict.BETTER: Tone.GOOD,
@@ -72,8 +74,8 @@ def _verdict_table(arm: str, against: str, comparison: Comparison) -> Table:
         row += [_bounded(wording.estimate(metric.ratio), metric.ratio, show)] if with_ratio else []
         row += [_bounded(wording.added(metric.added), metric.added, show)] if with_added else []
         row += [
-            Cell(text="none" if metric.margin is None else wording.share(metric.margin)),
-            verdict(metric, comparison),
+            _margin(metric),
+            _with_second(verdict(metric, comparison), metric, comparison),
             Cell(text=str(metric.ratio.n)),
         ]
         rows.append(tuple(row))
@@ -84,6 +86,23 @@ def _verdict_table(arm: str, against: str, comparison: Comparison) -> Table:
         rows=tuple(rows),
         note=note,
     )
+
+
+def _margin(metric: MetricComparison) -> Cell:
+    """The margin, and the amount that counts as none whatever its share."""
+    floor = metric.absolute_floor
+    return Cell(
+        text="none" if metric.margin is None else wording.share(metric.margin),
+        detail="" if floor is None else f"or {wording.quantity(floor, metric.unit, trim=True)}",
+    )
+
+
+def _with_second(cell: Cell, metric: MetricComparison, comparison: Comparison) -> Cell:
+    """The verdict with the excluded rounds counted in, below the one that it contradicts."""
+    second = metric.with_excluded
+    if second is None or second.verdict is metric.verdict or not judged(comparison, metric):
+        return cell
+    return Cell(text=cell.text, detail=f"{second.verdict.value} with the excluded rounds", tone=cell.tone)
 
 
 def _bounded(text: str, of: Estimate, show: bool) -> Cell:
@@ -102,49 +121,16 @@ def _verdict_note(comparison: Comparison, of: str) -> str:
     return (
         f"Below each ratio and added amount: its {wording.share(confidence)} interval over rounds. "
         f"Holm's correction holds over the primary metrics {family}; the other metrics are read one by one."
+        f"{_second_note(comparison)}"
     )
 
 
-def intervals(comparison: Comparison) -> Table:
-    """What stands behind each verdict: second estimator, within-deployment interval, spread, adjusted p, reason."""
-    rows = []
-    for m in comparison.metrics:
-        if not related(comparison, m):
-            continue
-        within = f"{wording.estimate(m.within)} ({wording.interval(m.within)})" if m.within else "none"
-        companion = f"{wording.estimate(m.companion)} ({wording.interval(m.companion)})" if m.companion else "none"
-        rows.append(
-            cells(
-                f"{wording.clean(m.arm)} / {wording.clean(m.against)}, {wording.metric_name(m.metric)}",
-                f"{wording.estimate(m.ratio)} ({wording.interval(m.ratio)})",
-                companion,
-                within,
-                wording.share(m.between_sd),
-                wording.share(m.within_sd),
-                "none" if m.p_adjusted is None else _p(m.p_adjusted),
-                "none" if m.rounds_needed is None else str(m.rounds_needed),
-                wording.clean(m.reason) or "none",
-            )
-        )
-    return Table(
-        caption="Ratios and what stands behind them",
-        columns=(
-            Column(title="ratio of"),
-            Column(title="over rounds", figures=True),
-            Column(title="Hodges-Lehmann", figures=True),
-            Column(title="within a round, this deployment only", figures=True),
-            Column(title="spread between rounds", figures=True),
-            Column(title="spread within a round", figures=True),
-            Column(title="adjusted p", figures=True),
-            Column(title="rounds needed", figures=True),
-            Column(title="reason"),
-        ),
-        rows=tuple(rows),
-    )
-
-
-def _p(p: float) -> str:
-    return wording.UNKNOWN if not math.isfinite(p) else "< 0.001" if p < 0.001 else f"{p:.3f}"
+def _second_note(comparison: Comparison) -> str:
+    """That the verdicts hold with the rounds that guards excluded, where they were tried so and do."""
+    tried = [m for m in comparison.metrics if m.with_excluded is not None and judged(comparison, m)]
+    if not tried or any(m.with_excluded is not None and m.with_excluded.verdict is not m.verdict for m in tried):
+        return ""
+    return " With the rounds that guards excluded counted in, every verdict is the same."
 
 
 def arms(comparison: Comparison) -> Table:
