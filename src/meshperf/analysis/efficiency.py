@@ -26,6 +26,7 @@ from meshperf.analysis.figures import cpu_seconds, figure, judged_components
 from meshperf.analysis.intervals import mean_amount
 from meshperf.analysis.objectives import try_objectives
 from meshperf.analysis.pairing import in_order, set_aside, why_excluded
+from meshperf.analysis.rate_bounds import Bracket, RateBounds, rate_bounds
 from meshperf.analysis.records import Estimate
 from meshperf.spec.experiment import Objective
 from meshperf.spec.records import RunResult
@@ -111,6 +112,8 @@ class ObjectiveRate:
     high_rps: float | None
     held: Mapping[float, tuple[int, int]]
     """By offered rate: rounds in which all objectives held, and rounds."""
+    bounds: RateBounds | None = None
+    """Bounds from each round's own bracket: up to which rate its runs held, and at which one they broke first."""
 
 
 def ok_requests(run: RunResult) -> int:
@@ -187,12 +190,16 @@ def objective_rate(arm: str, runs: Sequence[RunResult], objectives: Sequence[Obj
     if not objectives or not own:
         return None
     held: dict[float, tuple[int, int]] = {}
+    rounds: dict[tuple[int, int], dict[float, bool]] = {}
     for run in own:
         good = why_excluded(run) is None and all(
             tried.outcome == "held" for tried in try_objectives(arm, [run], objectives)
         )
-        before = held.get(float(run.offered_rps or 0.0), (0, 0))
-        held[float(run.offered_rps or 0.0)] = (before[0] + good, before[1] + 1)
+        rate = float(run.offered_rps or 0.0)
+        before = held.get(rate, (0, 0))
+        held[rate] = (before[0] + good, before[1] + 1)
+        tried_here = rounds.setdefault((run.round, run.group), {})
+        tried_here[rate] = good and tried_here.get(rate, True)
     ordered = dict(sorted(held.items()))
     low = high = None
     for rate, (held_in, tried_in) in ordered.items():
@@ -204,8 +211,20 @@ def objective_rate(arm: str, runs: Sequence[RunResult], objectives: Sequence[Obj
             high = rate
             break
     return ObjectiveRate(
-        arm=arm, objectives=tuple(each.text for each in objectives), low_rps=low, high_rps=high, held=ordered
+        arm=arm,
+        objectives=tuple(each.text for each in objectives),
+        low_rps=low,
+        high_rps=high,
+        held=ordered,
+        bounds=rate_bounds([_bracket(tried_here) for tried_here in rounds.values()]),
     )
+
+
+def _bracket(held: Mapping[float, bool]) -> Bracket:
+    """Up to which rate one round held, and at which it broke first; what held above a break does not count."""
+    broken = min((rate for rate, good in held.items() if not good), default=None)
+    low = max((rate for rate, good in held.items() if good and (broken is None or rate < broken)), default=None)
+    return low, broken
 
 
 def _line(uses: Sequence[RunUse]) -> RoundLine:

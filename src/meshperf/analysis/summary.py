@@ -24,7 +24,7 @@ from meshperf.histograms import merge
 from meshperf.spec.records import FactValue, RunResult
 from meshperf.units import Unit
 
-__all__ = ["summarise"]
+__all__ = ["arm_figure", "summarise"]
 
 POOLED_QUANTILES = {"p50": 0.5, "p90": 0.9, "p95": 0.95, "p99": 0.99, "p99.9": 0.999, "p99.99": 0.9999}
 _BEYOND = 10
@@ -48,7 +48,7 @@ def summarise(runs: Sequence[RunResult], baseline: Sequence[RunResult]) -> ArmSu
         offered_rps=runs[0].offered_rps,
         achieved_rps=sum(run.counts.ok for run in valid) / measured if measured > 0 else math.nan,
         error_share=error_share(run for run in runs if set_aside(run) is None),
-        figures={metric: _figure(valid, metric) for metric in METRICS},
+        figures={metric: arm_figure(valid, metric) for metric in METRICS},
         pooled_quantiles_s=_pooled(valid),
         brings=_brings(runs, baseline),
         components=_components(valid),
@@ -56,7 +56,8 @@ def summarise(runs: Sequence[RunResult], baseline: Sequence[RunResult]) -> ArmSu
     )
 
 
-def _figure(runs: Sequence[RunResult], metric: str) -> Estimate:
+def arm_figure(runs: Sequence[RunResult], metric: str) -> Estimate:
+    """One metric over runs with its interval; a p99 of too few requests is pooled and has none."""
     if metric == "p99" and any(run.response.total < TAIL_REQUESTS for run in runs):
         return Estimate(
             value=float(merge(run.response for run in runs).quantile(QUANTILES["p99"])),
