@@ -27,6 +27,7 @@ class Unit(StrEnum):
     CPU_SECONDS_PER_REQUEST = "s/request"
     PER_SECOND = "1/s"
     RATIO = "1"
+    JOULES = "J"
     MONEY = "money"
     """Of the currency that stands beside the figure."""
 
@@ -76,6 +77,7 @@ _STEPS: dict[Unit, tuple[tuple[float, str], ...]] = {
     Unit.SECONDS: ((1.0, "s"), (1e-3, "ms"), (1e-6, "us"), (1e-9, "ns")),
     Unit.BYTES: ((2.0**30, "GiB"), (2.0**20, "MiB"), (2.0**10, "KiB"), (1.0, "B")),
     Unit.CPU_SECONDS_PER_REQUEST: ((1e-3, "ms/request"), (1e-6, "us/request")),
+    Unit.JOULES: ((1e3, "kJ"), (1.0, "J"), (1e-3, "mJ")),
 }
 
 

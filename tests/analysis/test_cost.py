@@ -8,10 +8,9 @@ from dataclasses import replace
 import pytest
 
 from ladder_sample import TRUTHS, Truth, ladder
-from meshperf.analysis.cost import arm_costs, energy
+from meshperf.analysis.cost import arm_costs
 from meshperf.analysis.fleet import LADDER, POINT, fleet_cost
 from meshperf.spec.prices import NodePrice, PriceList, Reservation
-from meshperf.spec.records import Fact
 
 NODE = NodePrice(name="n", vcpu_hour=0.036, gib_hour=0.0045, reserved_vcpu_hour=0.02, reserved_gib_hour=0.002)
 PRICES = PriceList(
@@ -114,9 +113,3 @@ def test_an_arm_without_proxies_counts_as_one_process_a_pod() -> None:
     truths = {"baseline": Truth(), "library": replace(TRUTHS["envoy"], sidecars=0)}
     found = fleet(ladder(truths), arm="library")
     assert found.cores.value == pytest.approx(400 * (0.04 + 100e-6 * 500)) and found.reserved_monthly is None
-
-
-def test_energy_is_absent_with_its_reason() -> None:
-    assert "no energy counter" in energy({"host.energy_counters": Fact(unavailable="no energy counter")})
-    assert "no run" in energy({"host.energy_counters": Fact(value="package-0")})
-    assert "not known" in energy({})

@@ -11,8 +11,8 @@ is subtracted within the round first.
 What it assumes: prices are exact; what is used is what is paid for (usage), or the reservation of every proxy is paid
 for whatever it uses (reservation).
 
-What it refuses: a cost for what was not measured: control planes, nodes, networks and energy are not in it, and are
-named as such.
+What it refuses: a cost for what was not measured: control planes, nodes and networks are not in it, and are named as
+such. Energy has no price here; `energy` tells it in joules.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ from meshperf.analysis.efficiency import RunUse, own_runs, use_of
 from meshperf.analysis.intervals import mean_amount
 from meshperf.analysis.records import Estimate
 from meshperf.spec.prices import NodePrice, PriceList
-from meshperf.spec.records import Facts, RunResult
+from meshperf.spec.records import RunResult
 from meshperf.units import Unit
 
-__all__ = ["ArmCost", "arm_cost", "arm_costs", "energy", "proxies_of"]
+__all__ = ["ArmCost", "arm_cost", "arm_costs", "proxies_of"]
 
 MILLION = 1e6
 HOUR_S = 3600.0
@@ -120,16 +120,6 @@ def arm_cost(
 def proxies_of(run: RunResult) -> int:
     """How many proxies stood in the path of a request."""
     return sum(usage.role == "sidecar" for usage in run.resources)
-
-
-def energy(facts: Facts) -> str:
-    """Why there is no figure for energy."""
-    fact = facts.get("host.energy_counters")
-    if fact is None:
-        return "not known: nothing says whether this host has energy counters"
-    if not fact.known:
-        return f"not offered by this host ({fact.unavailable or 'no reason was recorded'})"
-    return "the host has energy counters, but no run of this experiment was read against them"
 
 
 def _parts(use: RunUse, price: NodePrice) -> tuple[float, float]:

@@ -8,9 +8,11 @@ from pathlib import Path
 
 import click
 
-from meshperf.analysis.cost import arm_costs, energy
+from meshperf.analysis.cost import arm_costs
 from meshperf.analysis.efficiency import cpu_line, objective_rate, own_runs, use_of
+from meshperf.analysis.energy import arm_energies, why_no_energy
 from meshperf.analysis.fleet import fleet_cost
+from meshperf.analysis.load_family import main_ladder
 from meshperf.cli.judged_bundle import JudgedCell, judged_cells, judged_experiment, write_report
 from meshperf.cli.kept_results import KeptExperiment
 from meshperf.cli.output import consoles
@@ -91,12 +93,13 @@ def _report(
     command: str,
 ) -> CostReport:
     runs = [run for run in kept.runs if run.arm in cell.arms]
-    lines = [cpu_line(arm, [use_of(run) for run in own_runs(runs, arm)]) for arm in cell.arms]
-    tried = [objective_rate(arm, runs, cell.objectives) for arm in cell.arms]
+    ladder = main_ladder(runs)
+    lines = [cpu_line(arm, [use_of(run) for run in own_runs(ladder, arm)]) for arm in cell.arms]
+    tried = [objective_rate(arm, ladder, cell.objectives) for arm in cell.arms]
     fleet = []
     if pods is not None and rate is not None:
         fleet = [
-            fleet_cost(runs, arm=arm, baseline=cell.baseline, pods=pods, rate_rps=rate, prices=prices, node=node)
+            fleet_cost(ladder, arm=arm, baseline=cell.baseline, pods=pods, rate_rps=rate, prices=prices, node=node)
             for arm in cell.arms[1:]
         ]
     for arm, estimate in zip(cell.arms[1:], fleet, strict=False):
@@ -112,7 +115,8 @@ def _report(
         fleet=tuple(each for each in fleet if each is not None),
         lines=tuple(line for line in lines if line is not None),
         throughput=tuple(each for each in tried if each is not None and len(each.held) > 1),
-        energy=energy(kept.facts),
+        energy=arm_energies(runs, baseline=cell.baseline, arms=cell.arms),
+        no_energy=why_no_energy(kept.facts),
         not_in_it=tuple(others),
         command=command,
     )

@@ -3,7 +3,7 @@
 Everything of one round happens in one generator session, so that connections stay warm while slices switch between the
 arms. What is read when: latencies and process CPU clocks at every slice; memory, context switches and bytes at the
 borders of the measured stretch; node CPU, steal and pressure around it, and around a continuous control stretch of
-each resident where the plan asks for one.
+each resident where the plan asks for one, and the energy of that stretch where the machine counts it.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import math
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 from meshperf.environments.local import LocalSite
 from meshperf.experiment.assembly import clock_name
@@ -27,7 +28,18 @@ from meshperf.load.targets import require_open_files
 from meshperf.spec.experiment import Experiment, LoadPoint
 from meshperf.spec.generators import OWN
 from meshperf.spec.records import ComponentUsage, NoiseReading
-from meshperf.telemetry import NodeSampler, ProcessReading, read_process, read_run_queue, run_queue_wait, usage
+from meshperf.telemetry import (
+    EnergyMeter,
+    EnergyReading,
+    InterfaceReading,
+    NodeSampler,
+    ProcessReading,
+    read_interfaces,
+    read_process,
+    read_run_queue,
+    run_queue_wait,
+    usage,
+)
 from meshperf.workloads import counters
 
 __all__ = ["Measured", "measure", "session_plan"]
@@ -35,6 +47,7 @@ __all__ = ["Measured", "measure", "session_plan"]
 _CONTROL_S = 2.0
 _PROGRESS_S = 0.5
 _BYTES = ("bytes_in", "bytes_out")
+_INTERFACE = ("interface_bytes_in", "interface_bytes_out")
 
 Watcher = Callable[[str, Progress, float], None]
 """Hears the stage, what the generator has seen, and the counted time so far [s]."""
@@ -126,12 +139,15 @@ def measure(
         used = [_used(index, item, before, after, services[index]) for index, item in enumerate(deployed)]
         control: list[Mapping[str, float]] = []
         if with_control and experiment.design == "interleaved":
+            energy = EnergyMeter()
             for index in range(len(deployed)):
                 node.begin()
+                energy.begin()
                 phase = steady_phase(point, index, _CONTROL_S, seed=round_plan.seed, label="0")
                 stretch = bench.run("control", [phase])
+                taken = energy.end()
                 noise.append(node.end())
-                control.append(_control_figures(stretch.phases[0]))
+                control.append(_control_figures(stretch.phases[0], taken))
     return Measured(
         session=measured,
         slices=_by_target(measured.phases, len(deployed)),
@@ -175,12 +191,17 @@ class _Readings:
     processes: Mapping[int, ProcessReading]
     counters: Sequence[Mapping[str, Mapping[str, int]]]
     """By resident and service."""
+    interfaces: Mapping[int, InterfaceReading]
+    """Of the pods that services live in, by the services' processes."""
 
     @classmethod
     def take(cls, deployed: Sequence[Deployed]) -> _Readings:
         return cls(
             processes={process.pid: read_process(process.pid) for item in deployed for process in item.processes},
             counters=_counters(deployed),
+            interfaces={
+                app.process.pid: read_interfaces(app.process.pid) for item in deployed for app in item.apps.values()
+            },
         )
 
 
@@ -235,9 +256,21 @@ def _used(
                 served_per_entry=did.requests / entry if entry else None,
                 calls=did.calls,
                 calls_failed=did.failed,
+                **_crossed(before.interfaces[process.pid], after.interfaces[process.pid], used),
             )
         found.append(used)
     return found
+
+
+def _crossed(before: InterfaceReading, after: InterfaceReading, used: ComponentUsage) -> dict[str, Any]:
+    """Bytes that crossed a pod's interface, as fields of its service's usage."""
+    if None in (before.bytes_in, before.bytes_out, after.bytes_in, after.bytes_out):
+        why = after.unavailable or before.unavailable
+        return {"unavailable": {**used.unavailable, **dict.fromkeys(_INTERFACE, why)}}
+    assert before.bytes_in is not None and before.bytes_out is not None
+    assert after.bytes_in is not None and after.bytes_out is not None
+    moved = (after.bytes_in - before.bytes_in, after.bytes_out - before.bytes_out)
+    return dict(zip(_INTERFACE, moved, strict=True))
 
 
 def _slice_length(
@@ -268,8 +301,10 @@ def _prediction(finding: PilotFinding) -> str:
     return f"p50 ratio to +/-{finding.predicted_half_width:.1%} expected inside one deployment"
 
 
-def _control_figures(phase: PhaseRecording) -> dict[str, float]:
+def _control_figures(phase: PhaseRecording, taken: EnergyReading) -> dict[str, float]:
     figures = {"duration_s": phase.end_s - phase.begin_s, "requests": float(phase.response.total)}
+    if taken.joules is not None:
+        figures |= {"energy_j": taken.joules, "energy_s": taken.duration_s}
     if phase.response.total:
         figures |= {"p50_s": float(phase.response.quantile(0.5)), "p90_s": float(phase.response.quantile(0.9))}
     return figures

@@ -171,7 +171,7 @@ class _Loop:
                 pilot=self.pilot,
                 slice_s=self.slice_s,
                 # One continuous control a session: the sliced figures are held against it.
-                with_control=round_plan.round == 1,
+                with_control=round_plan.round == 1 or self.experiment.control == "every-round",
                 facts=facts,
                 cpus=site.cpus,
                 note=self._tell,

@@ -11,10 +11,12 @@ from rich.console import Console
 from meshperf.analysis.cost import ArmCost
 from meshperf.analysis.documents import plain
 from meshperf.analysis.efficiency import CpuLine, ObjectiveRate
+from meshperf.analysis.energy import ArmEnergy
 from meshperf.analysis.fleet import LADDER, FleetCost
 from meshperf.analysis.records import Estimate
 from meshperf.report import console as terminal
 from meshperf.report import wording
+from meshperf.report.efficiency_use import energy_rows
 from meshperf.report.money import money, money_interval
 from meshperf.report.pages import pages
 from meshperf.report.tables import Cell, Column, Exhibit, Section, Table, cells
@@ -38,7 +40,9 @@ class CostReport:
     fleet: tuple[FleetCost, ...] = ()
     lines: tuple[CpuLine, ...] = ()
     throughput: tuple[ObjectiveRate, ...] = ()
-    energy: str = ""
+    energy: tuple[ArmEnergy, ...] = ()
+    no_energy: str = ""
+    """Why there is none; said only then."""
     not_in_it: tuple[str, ...] = ()
     """Roles of processes that were there and are not in the figures."""
     command: str = ""
@@ -87,6 +91,14 @@ def sections(of: CostReport) -> tuple[Section, ...]:
                 key="throughput",
                 title="Throughput at the objectives",
                 exhibits=(Exhibit(table=_throughput(of.throughput)),),
+            )
+        )
+    if of.energy:
+        made.append(
+            Section(
+                key="energy",
+                title="Energy of a million successful requests",
+                exhibits=(Exhibit(table=energy_rows(of.energy, wording.clean)),),
             )
         )
     made.append(Section(key="basis", title="What is in it", points=_basis(of)))
@@ -221,7 +233,9 @@ def _basis(of: CostReport) -> tuple[str, ...]:
     apart = f"; there were also: {others}" if others else ""
     said = [
         f"CPU time and memory of the application and its proxies; not the load generator, networks and disks{apart}.",
-        f"Energy: {wording.clean(of.energy)}.",
+        "Energy: estimated from the counters of the whole machine, in joules; no money is reckoned from it."
+        if of.energy
+        else f"Energy: {wording.clean(of.no_energy)}.",
     ]
     if of.fleet:
         said.append(

@@ -251,6 +251,9 @@ class ComponentUsage:
     """Calls that the service made to others, each once however often it was repeated."""
     calls_failed: int | None = None
     """Of these, those that failed with their last attempt."""
+    interface_bytes_in: int | None = None
+    """Of a service in a pod: whole frames on the pod's interface, its sidecar's too, over the stretch of the bytes."""
+    interface_bytes_out: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -371,7 +374,8 @@ class RunResult:
     connections: Mapping[str, int] = field(default_factory=dict)
     """opened, reopened, failed, retired, grown, tls_handshakes, tls_resumed."""
     control: Mapping[str, float] = field(default_factory=dict)
-    """Continuous control stretch where one was made: p50_s, p90_s, requests, duration_s."""
+    """Continuous control stretch where one was made: p50_s, p90_s, requests, duration_s; energy_j of the machine's
+    counters over energy_s, where it has any."""
     censored: Histogram = EMPTY
     """Requests unanswered or never sent, from the intended start to the end of the drain: lower bounds."""
     errors_by_grpc_status: Mapping[str, int] = field(default_factory=dict)

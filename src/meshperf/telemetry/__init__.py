@@ -7,13 +7,18 @@ from meshperf.telemetry.busy_threads import (
     longest_wait_share,
     thread_times,
 )
+from meshperf.telemetry.energy import EnergyMeter, EnergyReading
 from meshperf.telemetry.guards import INVALIDATING, noise_guards, shown
+from meshperf.telemetry.interfaces import InterfaceReading, read_interfaces
 from meshperf.telemetry.node import NodeSampler
 from meshperf.telemetry.process import ProcessReading, read_process, usage
 from meshperf.telemetry.run_queue import RunQueueReading, read_run_queue, run_queue_wait
 
 __all__ = [
     "INVALIDATING",
+    "EnergyMeter",
+    "EnergyReading",
+    "InterfaceReading",
     "NodeSampler",
     "ProcessReading",
     "RunQueueReading",
@@ -22,6 +27,7 @@ __all__ = [
     "cores_of",
     "longest_wait_share",
     "noise_guards",
+    "read_interfaces",
     "read_process",
     "read_run_queue",
     "run_queue_wait",
