@@ -14,7 +14,16 @@ import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
+
+from warm_python import WarmPython
+
+# How fast a machine draws and runs examples says nothing of what they show; what hangs is stopped by pytest's timeout.
+hypothesis.settings.register_profile(
+    "any machine", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.load_profile("any machine")
 
 ROOT = Path(__file__).resolve().parent.parent
 SHARED = ROOT.parent / "shared" / "data"
@@ -125,6 +134,13 @@ def store_of_the_tests(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Non
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("MESHPERF_STORE", str(tmp_path_factory.getbasetemp() / "store.sqlite"))
         yield
+
+
+@pytest.fixture(scope="session")
+def warm_python() -> Iterator[WarmPython]:
+    """Python processes that need not import meshperf anew."""
+    with WarmPython() as python:
+        yield python
 
 
 @pytest.fixture

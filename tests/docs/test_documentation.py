@@ -14,6 +14,8 @@ from pathlib import Path
 
 import pytest
 
+from warm_python import WarmPython
+
 sys.path.insert(0, str(Path(__file__).parent))
 from console_blocks import PAGES, ROOT, Told, blocks, commands, matches
 
@@ -83,7 +85,7 @@ def save_files(page: Path, folder: Path) -> None:
             (folder / block.file).write_text(block.text, encoding="utf-8")
 
 
-def run(command: str, folder: Path) -> subprocess.CompletedProcess[str]:
+def run(command: str, folder: Path, python: WarmPython) -> subprocess.CompletedProcess[str]:
     environment = {
         **{name: value for name, value in os.environ.items() if not name.startswith("MESHPERF_")},
         "MESHPERF_STORE": str(folder / "store.sqlite"),
@@ -92,18 +94,15 @@ def run(command: str, folder: Path) -> subprocess.CompletedProcess[str]:
         "NO_COLOR": "1",
         "COLUMNS": "120",
     }
-    arguments = [sys.executable, "-m", "meshperf", *shlex.split(command)[1:]]
-    return subprocess.run(
-        arguments, cwd=folder, env=environment, capture_output=True, text=True, timeout=25, check=False
-    )
+    return python.run("-m", "meshperf", *shlex.split(command)[1:], cwd=folder, env=environment, timeout=25)
 
 
-def does_what_is_told(told: Told, folder: Path, served: str) -> None:
+def does_what_is_told(told: Told, folder: Path, served: str, python: WarmPython) -> None:
     command, expected, code = told.command.replace(DOCUMENTED_PORT, served), told.output, told.exit_code
     if told.command in EXCEPTIONS:
         command, expected, code = EXCEPTIONS[told.command][1], (), 0
     for attempt in range(NOISY):
-        done = run(command, folder)
+        done = run(command, folder, python)
         noisy = " load " in told.command and done.returncode == ExitCode.NOT_COMPARABLE != code
         if not noisy or attempt == NOISY - 1:
             break
@@ -115,10 +114,12 @@ def does_what_is_told(told: Told, folder: Path, served: str) -> None:
 
 @pytest.mark.needs_native
 @pytest.mark.parametrize("page", PAGES_THAT_RUN, ids=named)
-def test_every_command_of_a_page_does_what_the_page_says(page: Path, reader: Path, served: str) -> None:
+def test_every_command_of_a_page_does_what_the_page_says(
+    page: Path, reader: Path, served: str, warm_python: WarmPython
+) -> None:
     save_files(page, reader)
     for told in commands(page):
-        does_what_is_told(told, reader, served)
+        does_what_is_told(told, reader, served, warm_python)
 
 
 def test_the_guides_and_the_reference_have_commands_that_run() -> None:

@@ -19,6 +19,7 @@ import kept_sample as sample
 from meshperf.errors import DocumentError, StorageError, UsageError
 from meshperf.experiment import durable
 from meshperf.experiment.bundle import Bundle, BundleView, open_bundle
+from warm_python import WarmPython
 
 COMMAND = "meshperf run sample.yaml"
 
@@ -212,7 +213,6 @@ def test_an_existing_bundle_is_not_written_over(tmp_path: Path, out: Path, compl
 WRITER = """
 import os, signal, sys
 from pathlib import Path
-sys.path.insert(0, sys.argv[3])
 import kept_sample as sample
 from meshperf.experiment import durable
 from meshperf.experiment.bundle import Bundle
@@ -239,9 +239,9 @@ sys.stdin.read()
 """
 
 
-def writer(folder: Path, renames: int) -> subprocess.Popen[str]:
-    """Another process that writes a bundle and kills itself at its so-manieth rename."""
-    arguments = [sys.executable, "-c", WRITER, str(folder), str(renames), str(Path(__file__).parents[1])]
+def writer(folder: Path) -> subprocess.Popen[str]:
+    """Another process that writes a bundle."""
+    arguments = [sys.executable, "-c", WRITER, str(folder), "1000"]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(p for p in sys.path if p)}
     return subprocess.Popen(
         arguments, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment
@@ -250,7 +250,7 @@ def writer(folder: Path, renames: int) -> subprocess.Popen[str]:
 
 def test_a_second_writer_is_told_who_the_first_is(tmp_path: Path, out: Path) -> None:
     of = sample.experiment(tmp_path)
-    with writer(tmp_path, 1000) as first:
+    with writer(tmp_path) as first:
         assert first.stdout is not None and first.stdout.readline() == "begun\n"
         for attempt in (lambda: Bundle.resume(out, of), lambda: Bundle.create(out, of, command=COMMAND)):
             with pytest.raises(StorageError) as caught:
@@ -274,12 +274,13 @@ def test_a_second_writer_is_told_who_the_first_is(tmp_path: Path, out: Path) -> 
 
 # Killed at every step: manifest, experiment, journal, manifest | mark, three runs, journal, manifest | …
 @pytest.mark.parametrize("renames", [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 12, 14, 15])
-def test_after_kill_9_at_any_rename_no_finished_round_is_lost(tmp_path: Path, out: Path, renames: int) -> None:
+def test_after_kill_9_at_any_rename_no_finished_round_is_lost(
+    tmp_path: Path, out: Path, renames: int, warm_python: WarmPython
+) -> None:
     of = sample.experiment(tmp_path)
-    with writer(tmp_path, renames) as killed:
-        said, complaints = killed.communicate(timeout=20)
-    assert killed.returncode == -signal.SIGKILL, complaints
-    told = {int(line.split()[1]) for line in said.splitlines() if line.startswith("finished")}
+    killed = warm_python.run("-c", WRITER, str(tmp_path), str(renames))
+    assert killed.returncode == -signal.SIGKILL, killed.stderr
+    told = {int(line.split()[1]) for line in killed.stdout.splitlines() if line.startswith("finished")}
     with Bundle.resume(out, of, command=COMMAND) as bundle:
         finished = bundle.finished_rounds()
         assert told <= finished
@@ -299,10 +300,10 @@ def test_after_kill_9_at_any_rename_no_finished_round_is_lost(tmp_path: Path, ou
     assert view.manifest().files.keys() == present
 
 
-def test_runs_of_a_round_that_broke_off_are_kept_as_records(tmp_path: Path, out: Path) -> None:
+def test_runs_of_a_round_that_broke_off_are_kept_as_records(tmp_path: Path, out: Path, warm_python: WarmPython) -> None:
     of = sample.experiment(tmp_path)
-    with writer(tmp_path, 4 + 6 + 3) as killed:  # inside the second round: mark and two runs are there
-        killed.communicate(timeout=20)
+    # Inside the second round: mark and two runs are there.
+    assert warm_python.run("-c", WRITER, str(tmp_path), str(4 + 6 + 3)).returncode == -signal.SIGKILL
     with Bundle.resume(out, of) as bundle:
         records = bundle.excluded()
         assert [record.round for record in records] == [1, 1]

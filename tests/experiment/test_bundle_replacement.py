@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -16,6 +14,7 @@ from meshperf.experiment.bundle_reading import BundleView
 from meshperf.experiment.bundle_replacement import replace_bundle, settle_replacement
 from meshperf.spec.experiment import read_experiment
 from tests import kept_sample
+from warm_python import WarmPython
 
 
 @pytest.fixture
@@ -135,42 +134,44 @@ replace_bundle(place, create)
 """
 
 
-def killed_while_replacing(place: Path, when: str) -> Path:
+def killed_while_replacing(python: WarmPython, place: Path, when: str) -> Path:
     """The old bundle, put aside by a process that was killed then."""
-    assert subprocess.run([sys.executable, "-c", KILLED, str(place), when], check=False).returncode == -9
+    assert python.run("-c", KILLED, str(place), when).returncode == -9
     (aside,) = place.parent.glob(f".{place.name}.replaced-*")
     return aside
 
 
 @pytest.mark.parametrize("when", ["before", "beginning"])
 def test_an_old_bundle_comes_back_when_its_replacer_was_killed_before_the_new_one_was_there(
-    old: Path, when: str
+    old: Path, when: str, warm_python: WarmPython
 ) -> None:
     before = contents(old)
-    aside = killed_while_replacing(old, when)
+    aside = killed_while_replacing(warm_python, old, when)
     assert not (old / "MANIFEST.json").exists()
     settle_replacement(old)
     assert contents(old) == before
     assert not aside.exists()
 
 
-def test_an_old_bundle_goes_when_its_replacer_was_killed_after_the_new_one_was_there(old: Path) -> None:
-    aside = killed_while_replacing(old, "after")
+def test_an_old_bundle_goes_when_its_replacer_was_killed_after_the_new_one_was_there(
+    old: Path, warm_python: WarmPython
+) -> None:
+    aside = killed_while_replacing(warm_python, old, "after")
     settle_replacement(old)
     assert not aside.exists()
     assert BundleView(old).manifest().command == "meshperf run new"
 
 
-def test_an_old_bundle_that_was_half_removed_is_removed(old: Path) -> None:
-    aside = killed_while_replacing(old, "after")
+def test_an_old_bundle_that_was_half_removed_is_removed(old: Path, warm_python: WarmPython) -> None:
+    aside = killed_while_replacing(warm_python, old, "after")
     (aside / "MANIFEST.json").unlink()
     shutil.rmtree(aside / "results")
     settle_replacement(old)
     assert not aside.exists()
 
 
-def test_what_a_living_process_put_aside_is_left_alone(old: Path) -> None:
-    aside = killed_while_replacing(old, "after")
+def test_what_a_living_process_put_aside_is_left_alone(old: Path, warm_python: WarmPython) -> None:
+    aside = killed_while_replacing(warm_python, old, "after")
     lock = BundleLock(aside)
     try:
         settle_replacement(old)
@@ -179,8 +180,8 @@ def test_what_a_living_process_put_aside_is_left_alone(old: Path) -> None:
         lock.release()
 
 
-def test_a_file_of_the_user_in_what_was_put_aside_keeps_it_there(old: Path) -> None:
-    aside = killed_while_replacing(old, "after")
+def test_a_file_of_the_user_in_what_was_put_aside_keeps_it_there(old: Path, warm_python: WarmPython) -> None:
+    aside = killed_while_replacing(warm_python, old, "after")
     (aside / "thesis.txt").write_text("precious")
     settle_replacement(old)
     assert (aside / "thesis.txt").read_text() == "precious"
