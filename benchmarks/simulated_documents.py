@@ -5,13 +5,16 @@ CPU clock and memory are set as well. Requests inside a run, slices and facts ar
 (`simulate_verdicts`, tests/analysis/simulated.py); here ten thousands of experiments are wanted. Nothing in this file
 computes an interval or a verdict.
 
-Noise is on the log scale. `heavy`: with probability 0.1 a run is a bad one, 25 % slower on average.
+Noise is on the log scale. `heavy`: with probability 0.1 a run is a bad one, 25 % slower on average. `long`: Laplace's
+distribution, whose both tails are longer than the normal one's.
 """
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -29,6 +32,8 @@ REQUESTS = 10_000
 MEDIAN_S = 1e-3
 CPU_S = 50e-6
 MEMORY_BYTES = 20_000_000
+BAD_SHARE, BAD_RUN = 0.1, 0.25
+"""How often a run is a bad one, and how much slower it then is on average, on the log scale."""
 
 Logs = npt.NDArray[np.float64]
 _COUNTS = Counts(offered=REQUESTS, sent=REQUESTS, ok=REQUESTS)
@@ -53,36 +58,64 @@ class Noise:
 
     sd: float
     heavy: bool = False
+    long: bool = False
 
     def draw(self, rng: np.random.Generator, size: int) -> Logs:
+        if self.long:
+            return rng.laplace(scale=self.sd / math.sqrt(2), size=size)
         logs = rng.normal(size=size) * self.sd
         if self.heavy:
-            logs += rng.exponential(0.25, size=size) * (rng.random(size) < 0.1)
+            logs += rng.exponential(BAD_RUN, size=size) * (rng.random(size) < BAD_SHARE)
         return logs
+
+    @property
+    def mean_log(self) -> float:
+        """Of the logarithms."""
+        return BAD_SHARE * BAD_RUN if self.heavy else 0.0
+
+    @property
+    def mean_factor(self) -> float:
+        """Of what a figure is multiplied by: the mean of exp."""
+        if self.long:
+            return 1 / (1 - self.sd**2 / 2)
+        bad = 1 + BAD_SHARE * (1 / (1 - BAD_RUN) - 1) if self.heavy else 1.0
+        return math.exp(self.sd**2 / 2) * bad
 
 
 def noise_of(kind: str, sd: float) -> Noise:
-    """`normal` or `heavy`."""
-    return Noise(sd=sd, heavy=kind == "heavy")
+    """`normal`, `heavy` or `long`."""
+    return Noise(sd=sd, heavy=kind == "heavy", long=kind == "long")
 
 
-def side(arm: str, logs: Logs, *, first_slot: int = 0, slots: int = 1, cpu: Logs | None = None) -> list[RunResult]:
+def side(
+    arm: str,
+    logs: Logs,
+    *,
+    first_slot: int = 0,
+    slots: int = 1,
+    cpu: Logs | None = None,
+    memory: Logs | None = None,
+    **labels: Any,
+) -> list[RunResult]:
     """One run a round.
 
     Args:
         logs: log of each run's response time, less that of the base.
         first_slot, slots: places of ten seconds in time: round r is in place r * slots + first_slot.
-        cpu: the same for CPU per request; None: it does not scatter.
+        cpu, memory: the same for CPU per request and for memory; None: they do not scatter.
+        labels: fields that all runs have in common, such as `group`, `twin` or `load_point`.
     """
     runs = []
+    place = f"-g{labels.get('group', 0)}-t{labels.get('twin', 0)}-p{labels.get('load_point', 0)}"
     for number, log in enumerate(logs):
         begin = BEGIN + timedelta(seconds=10 * (number * slots + first_slot))
         index = bucket_index([round(MEDIAN_S * float(np.exp(log)) * 1e9)])
         cpu_s = CPU_S * REQUESTS * (1.0 if cpu is None else float(np.exp(cpu[number])))
+        held = MEMORY_BYTES * (1.0 if memory is None else float(np.exp(memory[number])))
         runs.append(
             replace(
                 _TEMPLATE,
-                run_id=f"{arm}-{number}",
+                run_id=f"{arm}-{number}{place}",
                 arm=arm,
                 round=number + 1,
                 start_time=begin,
@@ -90,9 +123,10 @@ def side(arm: str, logs: Logs, *, first_slot: int = 0, slots: int = 1, cpu: Logs
                 response=Histogram(index, np.array([REQUESTS], dtype=np.int64)),
                 resources=(
                     ComponentUsage(
-                        component="app", role="app", cpu_s=cpu_s, requests=REQUESTS, private_bytes=MEMORY_BYTES
+                        component="app", role="app", cpu_s=cpu_s, requests=REQUESTS, private_bytes=round(held)
                     ),
                 ),
+                **labels,
             )
         )
     return runs

@@ -4,13 +4,17 @@ Reference: table 2.3 of the study, 2500 experiments a cell: scatter of a slot 3 
 verdict asks more than the t interval (Hodges-Lehmann too), so it finds a little less. Arms one after the other are
 judged twice: as two sets (Welch), and as rounds that only share their numbers, which gives no verdict.
 
-The study does not say how it drew the slot of its step. Drawn evenly over all slots, as here, a sequential design sees
-it less often than the study did; when the first and last two slots are left out, more often.
+The study says only that its step comes "at a random slot". Two readings are shown. Between any two of the 20 slots,
+each as likely, a sequential design sees a step in 65 % and not in the study's 76 %, because a step close to either end
+moves few slots; with the session's borders counted, in 60 to 62 %. Not in the first nor in the last tenth of the
+session, all four of the study's figures for a step are met, so that is taken to be what it did, and stands beside its
+figures. The test is Welch's: Student's would miss the study's linear drift over five rounds (87.5 % for 85 %).
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 
 import numpy as np
 
@@ -22,13 +26,15 @@ __all__ = ["drift"]
 
 SLOT_SD = 0.03
 TERMS = Terms(arm="envoy", against="baseline", grade="A", family=("p50",), metrics=("p50",))
-CASES = {
+CASES: Mapping[tuple[str, int], tuple[float, float, float] | None] = {
     ("none", 10): (0.05, 0.90, 0.05),
     ("linear, 15 %", 5): (0.05, 0.46, 0.85),
     ("linear, 15 %", 10): (0.05, 0.88, 1.00),
     ("AR(1), sd 8 %", 10): (0.05, 0.63, 0.44),
-    ("step, 20 %", 10): (0.04, 0.66, 0.76),
+    ("step, 20 %, inner", 10): (0.04, 0.66, 0.76),
+    ("step, 20 %, anywhere", 10): None,
 }
+"""False positives in random order, power for + 5 %, false positives one arm after the other; None: not in the study."""
 
 
 def drift(seed: int, experiments: int) -> Table:
@@ -56,7 +62,7 @@ def drift(seed: int, experiments: int) -> Table:
             )
         ]
     )
-    for place, ((name, rounds), (false, power, after)) in enumerate(CASES.items()):
+    for place, ((name, rounds), theirs) in enumerate(CASES.items()):
         counts = np.zeros(6, dtype=int)
         rng = rng_of(seed, 2, place)
         for _ in range(experiments):
@@ -74,9 +80,11 @@ def drift(seed: int, experiments: int) -> Table:
             counts[2] += _outcome(apart.comparison)[0]
             counts[3] += _outcome(together.comparison)[1]
         shown = [percent(int(count), experiments) for count in counts]
-        known = ((0, false), (2, after), (4, power))
-        agree = [(f"{theirs:.0%}", agrees(int(counts[at]), experiments, theirs, 2500)) for at, theirs in known]
-        row = (name, str(rounds), shown[0], *agree[0], shown[1], shown[2], *agree[1], shown[3], shown[4], *agree[2])
+        agree = [("-", "-")] * 3
+        if theirs is not None:
+            known = zip((0, 4, 2), theirs, strict=True)
+            agree = [(f"{share:.0%}", agrees(int(counts[at]), experiments, share, 2500)) for at, share in known]
+        row = (name, str(rounds), shown[0], *agree[0], shown[1], shown[2], *agree[2], shown[3], shown[4], *agree[1])
         table.rows.append((*row, shown[5]))
         table.findings += [
             at_most(f"drift {name}, n = {rounds}: falsely different", int(counts[1]), experiments, 0.05),
@@ -91,7 +99,10 @@ def _environment(name: str, slots: int, rng: np.random.Generator) -> Logs:
     if name.startswith("linear"):
         return np.asarray(sign * 0.15 * np.arange(slots) / (slots - 1))
     if name.startswith("step"):
-        return np.where(np.arange(slots) < rng.integers(1, slots), 0.0, sign * 0.2)
+        inner = name.endswith("inner")
+        tenth = slots // 10
+        first = rng.integers(tenth, slots - tenth) if inner else rng.integers(1, slots)  # slot of the new level
+        return np.where(np.arange(slots) < first, 0.0, sign * 0.2)
     level = np.zeros(slots)
     if name.startswith("AR"):
         level[0] = rng.normal() * 0.08

@@ -9,7 +9,7 @@ import numpy as np
 
 from benchmarks.findings import Finding
 
-__all__ = ["Table", "agrees", "at_least", "at_most", "percent", "rng_of", "share"]
+__all__ = ["SURE", "Table", "agrees", "at_least", "at_most", "percent", "rng_of", "share"]
 
 SURE = 3.0
 """Standard errors that a figure may be off by chance."""
@@ -38,15 +38,15 @@ def percent(hits: int, of: int) -> str:
     return f"{100 * hits / of:.1f} %"
 
 
-def at_least(what: str, hits: int, of: int, limit: float) -> Finding:
-    """A share that must be at least `limit`."""
+def at_least(what: str, hits: int, of: int, limit: float, *, errors: float = 0.0) -> Finding:
+    """A share that must be at least `limit`, give or take so many sampling errors."""
     value, error = share(hits, of)
     return Finding(
         what=what,
         figure=f"{value:.3f} +- {error:.3f}",
         value=value,
         limit=f">= {limit:g}",
-        met=value >= limit,
+        met=value >= limit - errors * error,
     )
 
 
