@@ -78,19 +78,21 @@ def chain(
     more_s: float = 0.0,
     begin: datetime | None = None,
     other: Mapping[str, Fact] | None = None,
+    sd_s: float = 5e-6,
 ) -> Path:
     """A bundle of the chain, measured tomorrow unless `begin` says otherwise.
 
     Args:
         more_s: what no price tells of.
         other: facts that replace those of all runs.
+        sd_s: standard deviation of a run's luck [s].
     """
 
     def seconds(arm: str, point: int) -> float:
         return 3e-3 + (0.0 if arm == "baseline" else HOPS * HOP_S + more_s)
 
     when = begin or datetime.now(UTC) + timedelta(days=1)
-    return bundle(folder, name, text, seconds=seconds, begin=when, other=other or {})
+    return bundle(folder, name, text, seconds=seconds, begin=when, other=other or {}, sd_s=sd_s)
 
 
 def bundle(
@@ -101,6 +103,7 @@ def bundle(
     seconds: Callable[[str, int], float],
     begin: datetime,
     other: Mapping[str, Fact] | None = None,
+    sd_s: float = 5e-6,
 ) -> Path:
     """A complete, judged bundle in `folder`; `seconds` tells the response time of an arm at a load point."""
     path = folder / f"{name}.yaml"
@@ -112,7 +115,8 @@ def bundle(
         kept.write_facts(facts())
         for number in range(of.rounds):
             kept.begin_round(number, kept.attempts(number))
-            kept.append(_round(of, number, seconds, begin, rng, other or {}, kept.experiment_id))
+            lucks = rng.normal(size=(len(of.load), len(of.arms))) * sd_s
+            kept.append(_round(of, number, seconds, begin, lucks, other or {}, kept.experiment_id))
         kept.write_comparison([comparison_to_document(one) for one in judge_runs(of, kept.runs(), kept.excluded())])
         (out / "report.html").write_text("<!doctype html><title>prediction</title>", encoding="utf-8")
         kept.seal()
@@ -124,14 +128,14 @@ def _round(
     number: int,
     seconds: Callable[[str, int], float],
     begin: datetime,
-    rng: np.random.Generator,
+    lucks: np.ndarray,
     other: Mapping[str, Fact],
     experiment_id: str,
 ) -> Sequence[RunResult]:
     made = []
     for point, load in enumerate(of.load):
-        for arm in of.arms.values():
-            taken = seconds(arm.name, point) + rng.normal() * 5e-6
+        for place, arm in enumerate(of.arms.values()):
+            taken = max(seconds(arm.name, point) + float(lucks[point, place]), 100e-6)
             known = facts("baseline" if arm.is_baseline else "envoy")
             own = {"load.rate": load.rate, "load.connections": load.connections, "workload.graph": of.workload.graph}
             if of.workload.services is not None:

@@ -20,6 +20,8 @@ BASELINE = Arm(name="baseline", mesh="none")
 TCP = Arm(name="tcp", mesh="envoy", mode="tcp")
 HTTP = Arm(name="http", mesh="envoy")
 MTLS = Arm(name="mtls", mesh="envoy", mtls="strict")
+CLIENT = Arm(name="client", mesh="envoy", mode="tcp", proxies="client")
+SERVER = Arm(name="server", mesh="envoy", mode="tcp", proxies="server")
 LOG = Arm(name="log", mesh="envoy", mtls="strict", access_log=True)
 
 
@@ -94,19 +96,62 @@ def test_other_experiments_are_no_price_list(candidates: tuple[Arm, ...]) -> Non
     assert order_of_arms((BASELINE, *candidates)) is None
 
 
-def test_the_example_prices_every_function_beside_the_arm_without_it() -> None:
+def test_one_proxy_alone_begins_at_the_baseline_and_two_begin_at_one() -> None:
+    found = order(CLIENT, SERVER, TCP, HTTP, MTLS)
+    assert begins(found) == {
+        "client": "baseline", "server": "baseline", "tcp": "server", "http": "tcp", "mtls": "http",
+    }  # fmt: skip
+    steps = {step.after: dict(step.changes) for step in found.steps}
+    assert steps["server"] == {"mesh": "envoy", "mode": "tcp", "proxies": "server"}
+    assert steps["tcp"] == {"proxies": "both"}
+    assert found.summed == ("server", "tcp", "http", "mtls") and found.chained
+
+
+def test_two_proxies_begin_at_the_one_that_is_deployed_again_beside_them() -> None:
+    again = Arm(name="client-2", mesh="envoy", mode="tcp", proxies="client")
+    found = order(CLIENT, SERVER, again, TCP, HTTP, MTLS)
+    assert begins(found)["tcp"] == "client-2" and found.same == {"client-2": "client"}
+    assert found.summed == ("client", "tcp", "http", "mtls") and found.chained
+
+
+def test_no_step_takes_a_proxy_away_or_moves_it() -> None:
+    found = order(TCP, CLIENT, SERVER, HTTP)
+    assert begins(found) == {"tcp": "baseline", "client": "baseline", "server": "baseline", "http": "tcp"}
+    assert found.summed == ("tcp", "http") and found.chained
+
+
+def test_what_one_proxy_alone_does_is_priced_and_not_summed_again() -> None:
+    parsing = Arm(name="client-http", mesh="envoy", proxies="client")
+    found = order(CLIENT, parsing, TCP, HTTP, MTLS)
+    assert begins(found)["client-http"] == "client"
+    assert begins(found)["http"] == "tcp"
+    assert found.summed == ("client", "tcp", "http", "mtls") and found.unpriced == ()
+
+
+def test_a_whole_with_one_proxy_is_made_up_of_what_one_proxy_does() -> None:
+    parsing = Arm(name="client-http", mesh="envoy", proxies="client")
+    logging = Arm(name="client-log", mesh="envoy", proxies="client", access_log=True)
+    found = order(CLIENT, SERVER, parsing, logging)
+    assert begins(found) == {
+        "client": "baseline", "server": "baseline", "client-http": "client", "client-log": "client-http",
+    }  # fmt: skip
+    assert found.summed == ("client", "client-http", "client-log") and found.chained
+
+
+def test_the_example_prices_every_step_beside_the_arm_without_it() -> None:
     experiment = read_experiment(EXAMPLES / "price-list.yaml")
     (found,) = ladder_orders(experiment).values()
-    assert len(found.steps) == 14 and found.whole == "everything"
+    assert len(found.steps) == 17 and found.whole == "everything"
     assert found.unpriced == () and not found.chained
     assert found.summed == (
-        "tcp", "http", "mtls", "rules-10", "routes-100", "routes-100-last", "retries", "metrics",
+        "client", "tcp", "http", "mtls", "rules-10", "routes-100", "routes-100-last", "retries", "metrics",
         "access-log", "tracing",
     )  # fmt: skip
-    assert set(found.same.values()) == {"http", "mtls", "routes-100", "routes-1000"}
+    assert set(found.same.values()) == {"client", "tcp", "http", "mtls", "routes-100", "routes-1000"}
     candidates = [name for name in experiment.arms if name != "baseline"]
     beside = dict(zip(candidates[1::2], candidates[::2], strict=False))
-    assert {step.after: step.before for step in found.steps if step.after != "tcp"} == beside
+    alone = {"client": "baseline", "server": "baseline", "client-http": "client-2"}
+    assert begins(found) == {after: before for after, before in {**beside, **alone}.items() if after != "everything"}
 
 
 def test_an_arm_that_is_deployed_again_is_no_step_and_leads_to_the_first_one() -> None:
@@ -138,14 +183,15 @@ def test_an_arm_of_another_experiment_is_made_up_of_the_steps_that_bring_its_set
     assert "mesh: istio" in unpriced
 
 
-def test_the_example_of_a_foretold_chain_is_made_of_three_steps_of_the_example_of_prices() -> None:
+def test_the_example_of_a_foretold_chain_is_made_of_steps_of_the_example_of_prices() -> None:
     prices, chain = (read_experiment(EXAMPLES / name) for name in ("price-list.yaml", "prediction-chain.yaml"))
     (found,) = ladder_orders(prices).values()
-    assert steps_making(found, tuple(prices.arms.values()), chain.arms["envoy"]) == (("tcp", "http", "mtls"), ())
+    steps, unpriced = steps_making(found, tuple(prices.arms.values()), chain.arms["envoy"])
+    assert steps[-3:] == ("tcp", "http", "mtls") and unpriced == ()
+    begins = {step.name: found.same.get(step.before, step.before) for step in found.steps}
+    assert [begins[name] for name in steps] == ["baseline", *steps[:-1]]
     first, measured = prices.load[0], chain.load[0]
-    assert (first.protocol, first.rate, first.connections, first.arrivals, first.duration_s) == (
-        measured.protocol, measured.rate, measured.connections, measured.arrivals, measured.duration_s,
-    )  # fmt: skip
+    assert first == measured and prices.slice_s == chain.slice_s and prices.design == chain.design
     assert chain.workload.services is not None
     sizes = {service.response_bytes for service in chain.workload.services.services}
     assert sizes == {prices.workload.response_bytes}

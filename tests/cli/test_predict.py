@@ -11,7 +11,11 @@ import pytest
 
 import kept_sample
 import prediction_sample
+from meshperf.analysis.ladder_order import order_of_arms
 from meshperf.cli import main
+from meshperf.cli.predict_steps import named_steps
+from meshperf.errors import UsageError
+from meshperf.spec.experiment import Arm, Functions
 from meshperf.spec.records import Fact
 from prediction_sample import CPU_SHARE, HOP_S, HOPS
 
@@ -79,6 +83,14 @@ def test_a_graph_alone_needs_the_steps_and_is_told_which_there_are(
     assert said_as_json == json.loads(Path(out).read_text()) and said_as_json["steps"] == ["tcp", "http", "mtls"]
 
 
+def test_a_step_brings_those_along_that_lead_to_it(
+    prices: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command = ["predict", prices, "--graph", "chain", "--json", "--steps", "mtls", "--out", str(tmp_path / "p.json")]
+    assert main(command) == 0
+    assert json.loads(capsys.readouterr().out)["steps"] == ["tcp", "http", "mtls"]
+
+
 def test_another_load_point_has_prices_of_its_own_and_the_difference_is_told(
     prices: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -100,6 +112,7 @@ def test_a_chain_that_costs_three_hops_agrees(
     assert main(["predict", "--check", str(prediction), str(graph)]) == 0
     said = " ".join(capsys.readouterr().out.split())
     assert "they agree" in said and "they do not agree" not in said and "measured less foretold" in said
+    assert "says little" not in said
 
 
 def test_a_chain_that_costs_more_does_not_agree_and_keeps_the_sign(
@@ -113,6 +126,16 @@ def test_a_chain_that_costs_more_does_not_agree_and_keeps_the_sign(
         assert mean["difference"]["low"] < more_s < mean["difference"]["high"]
     assert main(["predict", "--check", str(prediction), str(tmp_path / "less")]) == 0
     assert "they do not agree" in " ".join(capsys.readouterr().out.split())
+
+
+def test_an_agreement_of_wide_intervals_is_said_to_say_little(
+    prediction: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    graph = prediction_sample.chain(tmp_path, sd_s=2e-3)
+    assert checked(prediction, graph, capsys)["metrics"][0]["agrees"]
+    assert main(["predict", "--check", str(prediction), str(graph)]) == 0
+    said = " ".join(capsys.readouterr().out.split())
+    assert "they agree, which says little: the interval is wider than what was measured" in said
 
 
 def test_what_was_measured_before_the_prediction_is_refused(
@@ -223,7 +246,6 @@ def test_the_arm_that_is_set_as_foretold_is_found_among_several(
         ([], "MP1001", "which graph"),
         (["--graph", "nowhere"], "MP1001", "the package has chain"),
         (["--graph", "chain", "--steps", "tcp,taste"], "MP1001", "no step 'taste'"),
-        (["--graph", "chain", "--steps", "mtls"], "MP1001", "do not begin at the baseline"),
         (["--graph", "chain", "--steps", ","], "MP1001", "no steps named"),
         (["--graph", "chain", "--arm", "envoy"], "MP1002", "a graph alone has no arms"),
         (["--graph", "chain", "--steps", "tcp", "--load-point", "7"], "MP1001", "no load point 7"),
@@ -275,3 +297,19 @@ def test_validate_and_verify_know_a_prediction_and_its_digest(
     for verb in ("validate", "verify"):
         assert main([verb, str(prediction)]) == 2
         assert "MP2301" in capsys.readouterr().err
+
+
+def test_two_steps_that_set_the_same_are_not_added_up() -> None:
+    arms = [
+        Arm(name="baseline", mesh="none"),
+        Arm(name="http", mesh="envoy"),
+        Arm(name="one", mesh="envoy", functions=Functions(authorization_rules=1)),
+        Arm(name="ten", mesh="envoy", functions=Functions(authorization_rules=10)),
+        Arm(name="log", mesh="envoy", access_log=True),
+    ]
+    order = order_of_arms(arms)
+    assert order is not None
+    assert named_steps(order, "log, ten") == ("http", "ten", "log")
+    with pytest.raises(UsageError, match="`one` and `ten` both set functions") as caught:
+        named_steps(order, "one,ten")
+    assert caught.value.code == "MP1002"

@@ -21,7 +21,9 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "analysis"))
 from console_blocks import ROOT, blocks
 from simulated import BARE, ENVOY, HOST, MARGINS, constant_run, facts_of
 
-HOP_S = {"tcp": 150e-6, "http": 250e-6, "http-2": 250e-6, "mtls": 300e-6}
+import prediction_sample
+
+HOP_S = {"tcp": 150e-6, "http": 250e-6, "mtls": 300e-6, "log": 320e-6}
 
 
 def run(arm: str, number: int, seconds: float, **settings: Any) -> Any:
@@ -30,11 +32,11 @@ def run(arm: str, number: int, seconds: float, **settings: Any) -> Any:
     return constant_run(seconds + number * 1e-6, arm=arm, round=number, cpu_s=seconds, facts=facts, **settings)
 
 
-def test_the_program_foretells_a_chain_and_checks_it(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_program_foretells_a_chain_and_checks_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (program,) = (b.text for b in blocks(ROOT / "docs/guides/price-list.md") if b.language == "python")
     guide: dict[str, Any] = {}
     exec(program, guide)
-    places = {"baseline": (0, 1), "tcp": (0,), "http": (0,), "http-2": (1,), "mtls": (1,)}
+    places = {"baseline": (0, 1), "tcp": (0,), "http": (0,), "mtls": (1,), "log": (1,)}
     prices = [
         run(arm, number, 1e-3 + HOP_S.get(arm, 0.0), group=group)
         for number in range(1, 7)
@@ -48,7 +50,9 @@ def test_the_program_foretells_a_chain_and_checks_it(capsys: pytest.CaptureFixtu
         for number in range(1, 7)
         for arm, added in (("baseline", 0.0), ("envoy", 3 * HOP_S["mtls"] + 2e-4))
     ]
-    experiment = read_experiment(ROOT / "examples/price-list.yaml")
+    path = tmp_path / "prices.yaml"
+    path.write_text(prediction_sample.PRICES)
+    experiment = read_experiment(path)
     kept = {
         "prices": SimpleNamespace(experiment=lambda: experiment, runs=lambda: prices),
         "graph": SimpleNamespace(experiment=lambda: experiment, runs=lambda: graph),

@@ -152,8 +152,11 @@ def _hop_price(ladder: Ladder, steps: Sequence[str], metric: str) -> Estimate:
     prices = [ladder.price(step, metric) for step in steps]
     common = set.intersection(*({number for number, _ in price.rounds} for price in prices))
     if not common:
-        absent = ", ".join(price.step for price in prices if price.missing) or "the steps share no round"
-        raise ComparisonError("MP4002", f"{metric} of a hop has no price: {absent}")
+        reasons = dict.fromkeys(price.missing for price in prices if price.missing)
+        absent = ", ".join(price.step for price in prices if price.missing)
+        why = f"{absent}: {'; '.join(reasons)}" if reasons else "the steps share no round"
+        hint = "see the rounds of the price list; the steps need rounds that were not excluded"
+        raise ComparisonError("MP4002", f"{metric} of a hop has no price: {why}", hint=hint)
     totals = [math.fsum(dict(price.rounds)[number] for price in prices) for number in sorted(common)]
     found = mean_amount(totals, UNITS[metric], prices[0].price.confidence)
     if all(math.isfinite(price.price.low) for price in prices):

@@ -19,7 +19,8 @@ __all__ = ["command"]
 @click.option(
     "--steps",
     metavar="STEP,STEP…",
-    help="Steps of the price list that make up the arm; default: those that its settings ask for, where FILE has it.",
+    help="Steps of the price list that make up the arm, those that lead to them included; default: those that its "
+    "settings ask for, where FILE has it.",
 )
 @click.option("--arm", metavar="NAME", help="The candidate arm; needed where the experiment has several.")
 @click.option(
@@ -62,7 +63,7 @@ def command(
     \b
     Examples:
       meshperf predict results/price-list --graph examples/prediction-chain.yaml
-      meshperf predict results/price-list --graph chain --steps tcp,http,mtls --out chain.json
+      meshperf predict results/price-list --graph chain --steps mtls --out chain.json
       meshperf predict --check prediction.json results/chain
       meshperf predict --check prediction.json results/chain --arm envoy --digest 3f9a… --json
     """

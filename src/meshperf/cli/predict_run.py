@@ -11,7 +11,7 @@ from pathlib import Path
 import click
 
 from meshperf.analysis.ladder import Ladder, price_ladder
-from meshperf.analysis.ladder_order import LadderOrder, ladder_orders, steps_making, unlike_settings
+from meshperf.analysis.ladder_order import unlike_settings
 from meshperf.analysis.prediction import Prediction, predict
 from meshperf.analysis.prediction_check import check_prediction
 from meshperf.analysis.prediction_conditions import conditions_of, other_conditions
@@ -21,6 +21,7 @@ from meshperf.cli.kept_prediction import read_prediction
 from meshperf.cli.kept_results import KeptExperiment
 from meshperf.cli.output import consoles
 from meshperf.cli.outside_bundles import refuse_bundle
+from meshperf.cli.predict_steps import named_steps, order_of, steps_of_arm
 from meshperf.cli.predict_subject import PredictionSubject, candidate, prediction_subject
 from meshperf.errors import ComparisonError, ExitCode, UsageError
 from meshperf.experiment.bundle_reading import open_bundle
@@ -58,11 +59,11 @@ def run_predict(
     subject = prediction_subject(given, arm)
     kept = judged_experiment(reference)
     experiment = _experiment_of(kept)
-    order = _order_of(kept, experiment)
+    order = order_of(kept.name, experiment)
     point = _point(kept, load_point)
     runs = [run for run in kept.runs if run.load_point == point]
     ladder = price_ladder(runs, order, subject=experiment.subject)
-    chosen = _named_steps(order, steps) if steps is not None else _steps_of(order, experiment, subject)
+    chosen = named_steps(order, steps) if steps is not None else steps_of_arm(order, experiment, subject.arm)
     prediction = predict(
         subject.graph,
         ladder,
@@ -140,20 +141,6 @@ def _experiment_of(kept: KeptExperiment) -> Experiment:
     return experiment_from_document(parse_document(kept.experiment_text.encode()), files_beside=False)
 
 
-def _order_of(kept: KeptExperiment, experiment: Experiment) -> LadderOrder:
-    orders = list(ladder_orders(experiment).values())
-    if len(orders) != 1:
-        found = (
-            "is no price list" if not orders else f"holds {len(orders)} price lists, one for each cell of its matrix"
-        )
-        raise UsageError(
-            "MP1001",
-            f"{kept.name} {found}",
-            hint="foretell from an experiment that switches on one thing after another, as examples/price-list.yaml",
-        )
-    return orders[0]
-
-
 def _point(kept: KeptExperiment, wanted: int | None) -> int:
     """Index of the load point that was asked for, or of the first."""
     points = sorted({run.load_point for run in kept.runs})
@@ -162,48 +149,6 @@ def _point(kept: KeptExperiment, wanted: int | None) -> int:
         there = ", ".join(str(each + 1) for each in points)
         raise UsageError("MP1001", f"{kept.name} has no load point {point + 1}", hint=f"it has: {there or 'none'}")
     return point
-
-
-def _named_steps(order: LadderOrder, text: str) -> tuple[str, ...]:
-    """The steps that were named, in the order of the price list."""
-    named = [each.strip() for each in text.split(",") if each.strip()]
-    there = [step.name for step in order.steps]
-    unknown = [each for each in named if each not in there]
-    if unknown or not named:
-        what = f"no step {unknown[0]!r}" if unknown else "no steps named"
-        raise UsageError("MP1001", f"the price list has {what}", hint=f"its steps are: {', '.join(there)}")
-    if not any(
-        order.same.get(step.before, step.before) == order.baseline for step in order.steps if step.name in named
-    ):
-        raise UsageError(
-            "MP1001",
-            "the steps do not begin at the baseline, so they make up no arm",
-            hint=f"name all that lead to it; the price list has: {_summary(order)}",
-        )
-    return tuple(name for name in there if name in named)
-
-
-def _steps_of(order: LadderOrder, experiment: Experiment, subject: PredictionSubject) -> tuple[str, ...]:
-    """The steps that the foretold arm's settings ask for."""
-    if subject.arm is None:
-        raise UsageError(
-            "MP1001",
-            "which steps make up the arm? A graph alone does not say",
-            hint=f"name them with --steps; the price list has: {_summary(order)}",
-        )
-    arms = next(arms for arms in experiment.cells().values() if arms[0].name == order.baseline)
-    steps, unpriced = steps_making(order, arms, subject.arm)
-    if unpriced or not steps:
-        raise UsageError(
-            "MP1001",
-            f"no step prices {', '.join(unpriced) or 'anything'} of the arm {subject.arm.name}",
-            hint=f"name the steps with --steps if the rest may be left out; the price list has: {_summary(order)}",
-        )
-    return steps
-
-
-def _summary(order: LadderOrder) -> str:
-    return ", ".join(step.name for step in order.steps)
 
 
 def _matching(experiment: Experiment, prediction: Prediction, names: Sequence[str]) -> list[str]:

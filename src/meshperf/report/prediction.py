@@ -154,17 +154,19 @@ def _checks(checks: Sequence[MetricCheck]) -> Table:
         )
         for one in checks
     ]
-    columns = _columns("metric", "foretold", "measured", "measured less foretold", "of measured", "agrees")
-    note = "They agree where the interval of the difference contains 0. Nothing is fitted."
+    columns = _columns("metric", "foretold", "measured", "difference", "of measured", "agrees")
+    note = "The difference is measured less foretold; they agree where its interval contains 0. Nothing is fitted."
     return Table(caption="Foretold and measured", columns=columns, rows=tuple(rows), note=note)
 
 
 def _said(check: MetricCheck) -> str:
     left = f"{wording.added(check.difference)} ({wording.interval(check.difference)})"
     verdict = {True: "they agree", False: "they do not agree", None: "without an interval nothing is decided"}
+    blunt = check.agrees and check.difference.high - check.difference.low > abs(check.measured.value)
     return (
         f"{wording.metric_name(check.metric)}: foretold {wording.added(check.foretold)}, measured "
-        f"{wording.added(check.measured)}; the difference is {left}: {verdict[check.agrees]}."
+        f"{wording.added(check.measured)}; the difference is {left}: {verdict[check.agrees]}"
+        f"{', which says little: the interval is wider than what was measured' if blunt else ''}."
     )
 
 
