@@ -1,9 +1,10 @@
 """Known truth: how often is a step in a history found, how far from its place, and how often does noise raise an alarm?
 
-Every history is a series of log ratios with a known step, through the product's own `change_points`; nothing here
-decides anything. Noise is normal, heavy-tailed (Student's t, three degrees of freedom) or skewed (exponential), each
-of standard deviation one, in which steps are told. Asked for: false alarms in at most 5 % plus three sampling errors,
-and the place inside its 95 % set in at least 93 % (less three) of the histories whose step is two deviations or more.
+Every history is a series of log ratios with a known step, through the product's own `change_points` and
+`level_change`; nothing here decides anything. Noise is normal, heavy-tailed (Student's t, three degrees of freedom) or
+skewed (exponential), each of standard deviation one, in which steps are told. Asked for: false alarms in at most 5 %
+plus three sampling errors; the place inside its 95 % set in at least 93 % (less three) of the histories whose step is
+two deviations or more; the size inside its 95 % interval in as many, wherever a step is found more often than not.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ import numpy.typing as npt
 
 from benchmarks.findings import Finding, Outcome, show_findings, show_table
 from meshperf.analysis.changepoints import ChangePoint, change_points
+from meshperf.analysis.level_change import level_change
 
 Floats = npt.NDArray[np.float64]
 NOISES: dict[str, Callable[[np.random.Generator, int], Floats]] = {
@@ -47,19 +49,24 @@ class Tally:
     """Median distance of the nearest change from its place, in results; NaN for none."""
     inside: float
     """Share of the histories with a change whose set of places holds the true one; NaN for none."""
+    size: float
+    """Share of them whose interval of the size holds the true one; NaN for none."""
 
 
 def tally(noise: str, count: int, step: float, *, histories: int, shuffles: int, seed: int) -> Tally:
     """The step lies at two thirds of the series."""
     place = 2 * count // 3
     found: list[tuple[ChangePoint, ...]] = []
+    sizes: list[bool] = []
     for number in range(histories):
         rng = np.random.default_rng([seed, number, count])
         values = NOISES[noise](rng, count)
         values[place:] += step
         found.append(change_points(values.tolist(), seed=number, alpha=ALPHA, permutations=shuffles))
+        if step and found[-1]:
+            sizes.append(_holds(values.tolist(), found[-1], place, step))
     some = [each for each in found if each]
-    nearest = [min(each, key=lambda one: abs(one.index - place)) for each in some] if step else []
+    nearest = [_nearest(each, place) for each in some] if step else []
     return Tally(
         noise=noise,
         count=count,
@@ -69,7 +76,20 @@ def tally(noise: str, count: int, step: float, *, histories: int, shuffles: int,
         more=sum(len(each) > (1 if step else 0) for each in found) / histories,
         off=float(np.median([abs(one.index - place) for one in nearest])) if nearest else math.nan,
         inside=float(np.mean([one.earliest <= place <= one.latest for one in nearest])) if nearest else math.nan,
+        size=float(np.mean(sizes)) if sizes else math.nan,
     )
+
+
+def _nearest(changes: Sequence[ChangePoint], place: int) -> ChangePoint:
+    return min(changes, key=lambda one: abs(one.index - place))
+
+
+def _holds(values: Sequence[float], changes: Sequence[ChangePoint], place: int, step: float) -> bool:
+    """Whether the interval of the change nearest to the true one holds its size."""
+    borders = [0, *(one.index for one in changes), len(values)]
+    at = borders.index(_nearest(changes, place).index)
+    size = level_change(values, changes[at - 1], begin=borders[at - 1], end=borders[at + 1])
+    return size.low <= math.exp(step) <= size.high
 
 
 def findings(tallies: Sequence[Tally]) -> tuple[Finding, ...]:
@@ -79,7 +99,9 @@ def findings(tallies: Sequence[Tally]) -> tuple[Finding, ...]:
     limit = ALPHA + 3 * math.sqrt(ALPHA * (1 - ALPHA) / worst.histories)
     sure = [each for each in tallies if each.step >= CERTAIN and each.noise == "normal" and math.isfinite(each.inside)]
     least = min(sure, key=lambda each: each.inside)
-    lower = 0.93 - 3 * math.sqrt(0.93 * 0.07 / (least.histories * max(least.found, 1e-9)))
+    lower = _least(least)
+    common = [each for each in tallies if each.found > 0.5 and math.isfinite(each.size)]
+    sized = min(common, key=lambda each: each.size - _least(each))
     return (
         Finding(
             what=f"histories without a change in which one is seen ({worst.noise}, {worst.count} results)",
@@ -95,7 +117,19 @@ def findings(tallies: Sequence[Tally]) -> tuple[Finding, ...]:
             limit=f"at least {lower:.1%}",
             met=least.inside >= lower,
         ),
+        Finding(
+            what=f"intervals of the size that hold it ({sized.noise}, step {sized.step:g}, {sized.count} results)",
+            figure=f"{sized.size:.1%}",
+            value=sized.size,
+            limit=f"at least {_least(sized):.1%}",
+            met=sized.size >= _least(sized),
+        ),
     )
+
+
+def _least(of: Tally) -> float:
+    """93 %, less three sampling errors of the histories in which a change was found."""
+    return 0.93 - 3 * math.sqrt(0.93 * 0.07 / (of.histories * max(of.found, 1e-9)))
 
 
 def main(arguments: Sequence[str] = ()) -> Outcome:
@@ -111,7 +145,7 @@ def main(arguments: Sequence[str] = ()) -> Outcome:
         for step in STEPS
     ]
     print(f"{options.histories} histories a row, {options.shuffles} shuffles, seed {options.seed}, alpha {ALPHA}")
-    heads = ("noise", "results", "step [sd]", "change seen", "too many", "median off", "place in set")
+    heads = ("noise", "results", "step [sd]", "change seen", "too many", "median off", "place in set", "size held")
     show_table([heads, *(_cells(each) for each in tallies)])
     found = findings(tallies)
     show_findings(found)
@@ -121,7 +155,8 @@ def main(arguments: Sequence[str] = ()) -> Outcome:
 def _cells(of: Tally) -> tuple[str, ...]:
     off = "-" if math.isnan(of.off) else f"{of.off:g}"
     inside = "-" if math.isnan(of.inside) else f"{of.inside:.1%}"
-    return (of.noise, str(of.count), f"{of.step:g}", f"{of.found:.1%}", f"{of.more:.1%}", off, inside)
+    size = "-" if math.isnan(of.size) else f"{of.size:.1%}"
+    return (of.noise, str(of.count), f"{of.step:g}", f"{of.found:.1%}", f"{of.more:.1%}", off, inside, size)
 
 
 def _row(of: Tally) -> dict[str, object]:

@@ -8,8 +8,8 @@ slower moves both; the baseline is followed in absolute figures, which shows the
 share one false alarm rate: each is tested at its part of it.
 
 What it assumes: results with the same experiment's name measure the same thing; where the file's digest or a fact
-changed, that is listed beside the change. The size of a change is a Welch interval between the levels on either side,
-made after the place was chosen by the same figures, so a change that was barely found is smaller than it looks.
+changed, that is listed beside the change. The place was chosen by the same figures as the size, so a change that was
+barely found is smaller than it looks; `level_change` says what its interval makes of that.
 
 What it refuses: pilots, figures that have no verdict (pooled, not comparable), levels of fewer than three results.
 """
@@ -22,8 +22,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from meshperf.analysis.changepoints import FEWEST, ChangePoint, change_points
-from meshperf.analysis.contrast import unpaired_contrast
 from meshperf.analysis.figures import PRIMARY_FAMILY, UNITS
+from meshperf.analysis.level_change import level_change
 from meshperf.analysis.records import Comparison, Estimate, Verdict
 from meshperf.spec.records import FactValue
 from meshperf.units import Unit
@@ -214,8 +214,6 @@ def _changes(
     for number, step in enumerate(steps, start=1):
         before = range(borders[number - 1], borders[number])
         after = range(borders[number], borders[number + 1])
-        contrast = unpaired_contrast([logs[n] for n in before], [logs[n] for n in after])
-        low, high = contrast.bounds(0.95)
         found.append(
             HistoryChange(
                 last_before=points[step.index - 1][1].time,
@@ -226,15 +224,7 @@ def _changes(
                 p=step.p,
                 before=math.exp(math.fsum(logs[n] for n in before) / len(before)),
                 after=math.exp(math.fsum(logs[n] for n in after) / len(after)),
-                ratio=Estimate(
-                    value=math.exp(contrast.value),
-                    low=math.exp(low),
-                    high=math.exp(high),
-                    confidence=0.95,
-                    n=contrast.n,
-                    unit=Unit.RATIO,
-                    method="ratio of geometric means of two levels, Welch interval on logs",
-                ),
+                ratio=level_change(logs, step, begin=before.start, end=after.stop),
                 differing=_differing([comparison_facts[n] for n in before], [comparison_facts[n] for n in after]),
             )
         )
