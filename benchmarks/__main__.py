@@ -41,6 +41,7 @@ NAMES = {
     "kill": "benchmarks.kill_anywhere",
     "generators": "benchmarks.generators_truth",
     "history": "benchmarks.history_power",
+    "report-size": "benchmarks.report_size",
     "simulations": "benchmarks.simulations",
 }
 USUAL = ("speed", "stall", "delay", "dispersion", "memory", "acceptance")

@@ -6,8 +6,11 @@ from collections.abc import Sequence
 
 from meshperf.analysis.records import Comparison
 from meshperf.report import charts as drawing
-from meshperf.report import context, data, naming, sections, wording
+from meshperf.report import context, data, matrix, naming, sections, wording
 from meshperf.report import ladder as price_list
+from meshperf.report.charts.drawing import Drawing
+from meshperf.report.charts.matrix import matrix_chart
+from meshperf.report.headline import headline
 from meshperf.report.html import Part, html
 from meshperf.report.markdown import markdown
 from meshperf.spec.records import Facts, RunResult
@@ -41,22 +44,37 @@ def assemble(
     several = len(comparisons) > 1
     orders = price_list.orders_in(experiment_text)
     ladders = [price_list.ladder_of(comparison, runs, orders) for comparison in comparisons]
-    parts, files = [], {}
-    for comparison, ladder in zip(map(naming.labelled, comparisons), ladders, strict=True):
+    shown_comparisons = list(map(naming.labelled, comparisons))
+    pairs = matrix.pair_classes(shown_comparisons)
+    grid = matrix_chart(pairs) if drawn else None
+    parts: list[Part] = []
+    files: dict[str, bytes] = {}
+    told: list[tuple[str, str]] = []
+    for comparison, ladder in zip(shown_comparisons, ladders, strict=True):
         own = context.own_runs(comparison, shown_runs)
         cell = f"{comparison.cell}-" if comparison.cell else ""
         prefix = f"load{comparison.load_point + 1}-{cell}" if several else ""
         drawings = drawing.charts(comparison, own, prefix=prefix, ladder=ladder) if drawn else ()
+        drawings += (grid,) if grid is not None and not several else ()
         for each in drawings:
-            files[f"charts/{each.file}.svg"] = each.svg.encode()
-            files[f"charts/{each.file}.png"] = each.png()
+            files |= _pictures(each)
         heading = context.heading(comparison, own) if several else None
+        told.append((heading or "", headline(comparison, alone=not several)))
         shown = sections.of_load_point(
-            comparison, own, *(() if ladder is None else (price_list.section(ladder, runs),))
+            comparison,
+            own,
+            *(() if ladder is None else (price_list.section(ladder, runs),)),
+            in_short="" if several else told[-1][1],
+            pairs=() if several else pairs,
         )
         parts.append(
             Part(heading=heading, prefix=prefix, sections=shown, drawings={each.name: each for each in drawings})
         )
+    if several:
+        top = (sections.in_short(told), *((matrix.section(pairs),) if pairs else ()))
+        if grid is not None:
+            files |= _pictures(grid)
+        parts.insert(0, Part(heading=None, prefix="", sections=top, drawings={"matrix": grid} if grid else {}))
     priced = [(of.cell, ladder) for of, ladder in zip(comparisons, ladders, strict=True) if ladder is not None]
     if priced:
         files["price-list.csv"] = price_list.ladder_csv(priced).encode("utf-8", "replace")
@@ -81,11 +99,16 @@ def assemble(
         for number, part in enumerate(parts)
         for name, each in part.drawings.items()
     }
+    table = data.as_csv(comparisons)
     text = markdown(title, [(part.heading, part.sections) for part in parts], charts=pictures, note=note)
     return {
-        "report.html": html(title, parts, note=note, data=document).encode("utf-8", "replace"),
+        "report.html": html(title, parts, note=note, data=document, table=table).encode("utf-8", "replace"),
         "report.md": text.encode("utf-8", "replace"),
         "data.json": (document + "\n").encode("utf-8", "replace"),
-        "data.csv": data.as_csv(comparisons).encode("utf-8", "replace"),
+        "data.csv": table.encode("utf-8", "replace"),
         **files,
     }
+
+
+def _pictures(of: Drawing) -> dict[str, bytes]:
+    return {f"charts/{of.file}.svg": of.svg.encode(), f"charts/{of.file}.png": of.png()}

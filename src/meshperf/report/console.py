@@ -14,7 +14,8 @@ from rich.table import Table as Grid
 from rich.text import Text
 
 from meshperf.analysis.records import Comparison
-from meshperf.report import context, naming, prose, single, usage, verdicts, wording
+from meshperf.report import behind, context, naming, prose, single, usage, verdicts, wording
+from meshperf.report.headline import headline
 from meshperf.report.tables import Cell, Column, Section, Table, Tone
 from meshperf.spec.records import RunResult
 
@@ -57,6 +58,7 @@ def show(comparison: Comparison, console: Console) -> None:
             _line(console, f"- {path}: {finding} ({a} / {b}; {why or 'no reason given'}).{mend}", hanging="  ")
     for table in (
         *verdicts.verdicts(comparison),
+        behind.spread(comparison, alone=True),
         usage.overview(comparison),
         verdicts.noise_floors(comparison),
         verdicts.objectives(comparison),
@@ -70,6 +72,8 @@ def show(comparison: Comparison, console: Console) -> None:
     _heading(console, "The answer")
     for sentence in prose.answer(comparison):
         _line(console, f"- {sentence}", hanging="  ")
+    _heading(console, "In plain words")
+    _line(console, headline(comparison))
 
 
 def show_run(run: RunResult, console: Console, *, only: Collection[str] = ()) -> None:

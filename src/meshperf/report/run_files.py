@@ -67,12 +67,13 @@ def assemble_runs(
         for name, each in part.drawings.items()
     }
     text = markdown(title, [(part.heading, part.sections) for part in parts], charts=pictures, note=note)
-    page = html(title, parts, note=note, data=document, about="what was measured")
+    table = data.series_csv(runs)
+    page = html(title, parts, note=note, data=document, table=table, about="what was measured")
     return {
         "report.html": page.encode("utf-8", "replace"),
         "report.md": text.encode("utf-8", "replace"),
         "data.json": (document + "\n").encode("utf-8", "replace"),
-        "data.csv": data.series_csv(runs).encode("utf-8", "replace"),
+        "data.csv": table.encode("utf-8", "replace"),
         **files,
     }
 
@@ -94,7 +95,7 @@ def _circumstances(facts: Facts, *, command: str, experiment_text: str) -> tuple
         Section(
             key="repeat",
             title="Data, and how to repeat it",
-            sentences=("The data of this report: data.json and data.csv; report.html carries data.json inside.",),
+            sentences=("The data of this report: data.json and data.csv; report.html carries both inside.",),
             verbatim=verbatim,
         ),
     )

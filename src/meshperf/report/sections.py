@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from meshperf.analysis.records import Comparison
-from meshperf.report import context, evidence, generator, prose, usage, verdicts, wording
+from meshperf.report import behind, context, evidence, generator, matrix, over_time, prose, usage, verdicts, wording
 from meshperf.report.tables import Exhibit, Section
 from meshperf.spec.records import Facts, RunResult
 
-__all__ = ["circumstances", "of_load_point"]
+__all__ = ["circumstances", "in_short", "of_load_point"]
 
 _READING = (
     "A ratio of ×2 means twice as much as the baseline; added is candidate minus baseline.",
@@ -26,8 +26,22 @@ _READING = (
 )
 
 
-def of_load_point(comparison: Comparison, runs: Sequence[RunResult], *after_verdicts: Section) -> tuple[Section, ...]:
-    """All sections of one comparison; `runs` are those of its load point. `after_verdicts`: made elsewhere."""
+def of_load_point(
+    comparison: Comparison,
+    runs: Sequence[RunResult],
+    *after_verdicts: Section,
+    in_short: str = "",
+    pairs: Sequence[matrix.PairClass] = (),
+) -> tuple[Section, ...]:
+    """All sections of one comparison.
+
+    Args:
+        runs: those of its load point.
+        after_verdicts: made elsewhere.
+        in_short: the headline, where it does not stand above all load points already.
+        pairs: of a matrix of comparability, the same.
+    """
+    in_time = over_time.stretches(runs)
     related = any(prose.related(comparison, metric) for metric in comparison.metrics)
     ratio_note = () if related else ("No ratio plot: these classes of comparability state no ratios with intervals.",)
     comparability = comparison.comparability
@@ -38,7 +52,11 @@ def of_load_point(comparison: Comparison, runs: Sequence[RunResult], *after_verd
                 key="answer",
                 title="The answer",
                 points=prose.answer(comparison),
-                sentences=(prose.comparability(comparability), _measured(comparison, runs)),
+                sentences=(
+                    *([in_short] if in_short else []),
+                    prose.comparability(comparability),
+                    _measured(comparison, runs),
+                ),
             ),
             Section(
                 key="verdicts",
@@ -58,6 +76,7 @@ def of_load_point(comparison: Comparison, runs: Sequence[RunResult], *after_verd
                     Exhibit(table=evidence.claims(runs)),
                 ),
             ),
+            *((matrix.section(pairs),) if pairs else ()),
             Section(
                 key="percentiles",
                 title="Response times",
@@ -73,7 +92,10 @@ def of_load_point(comparison: Comparison, runs: Sequence[RunResult], *after_verd
                 sentences=("The shaded band is the margin inside which arms count as equivalent.",)
                 if related
                 else ratio_note,
-                exhibits=(Exhibit(table=verdicts.intervals(comparison), chart="ratios"),) if related else (),
+                exhibits=_present(
+                    Exhibit(table=behind.intervals(comparison), chart="ratios"),
+                    Exhibit(table=behind.spread(comparison), folded=True),
+                ),
             ),
             Section(
                 key="rounds",
@@ -88,6 +110,7 @@ def of_load_point(comparison: Comparison, runs: Sequence[RunResult], *after_verd
                     Exhibit(table=evidence.runs(runs), folded=True),
                 ),
             ),
+            *((over_time.section(in_time),) if in_time else ()),
             Section(
                 key="usage",
                 title="CPU and memory by component",
@@ -135,12 +158,22 @@ def of_load_point(comparison: Comparison, runs: Sequence[RunResult], *after_verd
     )
 
 
+def in_short(told: Sequence[tuple[str, str]], power: Sequence[str] = ()) -> Section:
+    """The headlines of several comparisons, each after the name of its load point.
+
+    Args:
+        power: which arm is more powerful, as far as the load points tell it together.
+    """
+    more = power or ("Which is more powerful (the highest rate that holds the objectives) was not measured.",)
+    return Section(key="headline", title="In plain words", points=(*(f"{name}. {text}" for name, text in told), *more))
+
+
 def circumstances(facts: Facts, *, experiment_text: str, command: str, files: Sequence[str]) -> tuple[Section, ...]:
     """The sections that hold for all load points: environment, how to read, how to repeat."""
     known = sum(fact.known for fact in facts.values())
     table = context.facts(facts, caption="Facts of the environment")
     data = (
-        f"The data of this report: {wording.listing(list(files))}; report.html carries data.json inside."
+        f"The data of this report: {wording.listing(list(files))}; report.html carries data.json and data.csv inside."
         if files
         else ""
     )

@@ -10,6 +10,7 @@ from dataclasses import replace
 
 from meshperf.analysis.records import Comparison
 from meshperf.report import context, naming, sections, single, wording
+from meshperf.report.headline import headline
 from meshperf.report.markdown import markdown
 from meshperf.report.tables import Section
 from meshperf.spec.records import RunResult
@@ -35,7 +36,9 @@ def summary(comparisons: Sequence[Comparison], runs: Sequence[RunResult]) -> str
     for comparison in comparisons:
         own = context.own_runs(comparison, runs)
         heading = context.heading(comparison, own) if len(comparisons) > 1 else None
-        parts.append((heading, _chosen(sections.of_load_point(comparison, own), _OF_COMPARISON)))
+        parts.append(
+            (heading, _chosen(sections.of_load_point(comparison, own, in_short=headline(comparison)), _OF_COMPARISON))
+        )
     if not comparisons:
         for run in runs:
             heading = single.title(run) if len(runs) > 1 else None

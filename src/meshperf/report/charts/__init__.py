@@ -21,6 +21,7 @@ from meshperf.errors import PrerequisiteError
 from meshperf.report.charts.drawing import Drawing, draw
 from meshperf.report.charts.theme import ArmStyle
 from meshperf.report.naming import labels
+from meshperf.report.over_time import stretches
 from meshperf.report.wording import clean
 from meshperf.spec.records import RunResult, Validity
 
@@ -46,6 +47,10 @@ _TITLES = {
     "noise": (
         "Noise floors",
         "The ratio of two fresh copies of the same arm for each metric, with the noise floor as a band.",
+    ),
+    "time": (
+        "Response times over time",
+        "Each stretch of each round of each arm, coloured by how much slower or faster it was than the arm's median.",
     ),
     "waterfall": (
         "The price list",
@@ -89,7 +94,7 @@ def charts(
         PrerequisiteError: MP3004, the chart libraries are not installed.
     """
     require()
-    from meshperf.report.charts import components, interval_plot, percentiles, rounds, waterfall
+    from meshperf.report.charts import components, heat, interval_plot, percentiles, rounds, waterfall
 
     arms = [comparison.baseline, *(a.arm for a in comparison.arms), *(m.arm for m in comparison.metrics)]
     arms += [run.arm for run in runs]
@@ -98,6 +103,7 @@ def charts(
         "percentiles": percentiles.percentiles(runs, style),
         "ratios": interval_plot.ratios(comparison, style),
         "rounds": rounds.rounds(comparison, style),
+        "time": heat.heat(stretches(runs)),
         "cpu": components.cpu(comparison),
         "memory": components.memory(comparison),
         "noise": interval_plot.noise(comparison, style),

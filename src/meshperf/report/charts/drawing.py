@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from xml.sax.saxutils import escape
 
+from meshperf.report.charts.compact import FONT, compact
 from meshperf.report.charts.theme import CONFIG
 
 __all__ = ["Drawing", "draw"]
@@ -58,11 +59,12 @@ def _named(svg: str, file: str, title: str, description: str) -> str:
     if match is None:
         raise ValueError("the drawn SVG has no root with width, height and viewBox")
     width, height, box = match.groups()
-    body = re.sub(r'\bid="([^"]+)"', rf'id="{file}-\1"', svg[match.end() :])
+    body = re.sub(r'\bid="([^"]+)"', rf'id="{file}-\1"', compact(svg[match.end() :]))
     body = re.sub(r"url\(#([^)]+)\)", rf"url(#{file}-\1)", body)
     body = re.sub(r'(xlink:href|href)="#([^"]+)"', rf'\1="#{file}-\2"', body)
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" role="img" '
-        f'aria-labelledby="{file}-title {file}-desc" width="{width}" height="{height}" viewBox="{box}">'
+        f'aria-labelledby="{file}-title {file}-desc" width="{width}" height="{height}" viewBox="{box}" '
+        f'font-family="{FONT}">'
         f'<title id="{file}-title">{escape(title)}</title><desc id="{file}-desc">{escape(description)}</desc>{body}'
     )

@@ -19,6 +19,8 @@ from meshperf.report.verdicts import verdict
 
 __all__ = ["noise", "ratios"]
 
+_MANY = 48
+"""With more ratios than these only those of the primary metrics are drawn; the table has all of them."""
 _PLOT = WIDTH - 330
 """Width of the plotted part [px]; names stand before it, words behind."""
 
@@ -36,9 +38,9 @@ class _Row:
 def ratios(comparison: Comparison, style: ArmStyle) -> Any | None:
     """Every metric's ratio with its interval, margin band and verdict; None when no ratio may be shown."""
     rows = []
-    for metric in comparison.metrics:
-        if not related(comparison, metric):
-            continue
+    known = [metric for metric in comparison.metrics if related(comparison, metric)]
+    chosen = [metric for metric in known if metric.primary and not metric.pooled] if len(known) > _MANY else known
+    for metric in chosen:
         against = "" if metric.against == comparison.baseline else f" / {wording.clean(metric.against)}"
         rows.append(
             _Row(
@@ -50,7 +52,8 @@ def ratios(comparison: Comparison, style: ArmStyle) -> Any | None:
                 open=metric.pooled,
             )
         )
-    return _plot(rows, style, title="ratio to the baseline (log scale), with interval over rounds")
+    left_out = "; primary metrics only" if len(chosen) < len(known) else ""
+    return _plot(rows, style, title=f"ratio to the baseline (log scale), with interval over rounds{left_out}")
 
 
 def noise(comparison: Comparison, style: ArmStyle) -> Any | None:

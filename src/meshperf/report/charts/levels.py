@@ -6,14 +6,18 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from meshperf.analysis.history import HistorySeries
+from meshperf.analysis.history import HistoryChange, HistorySeries
 from meshperf.report.charts.drawing import Drawing, draw
-from meshperf.report.charts.theme import INK, MUTED, WIDTH
+from meshperf.report.charts.theme import BAND, GRID, INK, MUTED, WIDTH
+from meshperf.report.wording import share
 from meshperf.units import Unit
 
 __all__ = ["level_charts"]
 
-_DESCRIPTION = "The figure of each stored result in order of time with its interval; a line for each level."
+_DESCRIPTION = (
+    "The figure of each stored result in order of time with its interval; a line for each level, and for each change a "
+    "band from the earliest to the latest result that it may have begun with, with its size and interval."
+)
 _CHANGE = "#d55e00"
 
 
@@ -58,4 +62,34 @@ def _chart(of: HistorySeries, name: str) -> Any:
     bounds = alt.Chart(rows_of(rows)).mark_rule(color=MUTED).encode(x=x, y=alt.Y("low:Q", title=title), y2="high:Q")
     dots = alt.Chart(rows_of(rows)).mark_point(color=INK, filled=True, size=42).encode(x=x, y=y)
     lines = alt.Chart(rows_of(levels)).mark_rule(color=_CHANGE, strokeWidth=2.4).encode(x=x, x2="end:T", y=y)
-    return (bounds + lines + dots).properties(width=WIDTH, height=240)
+    layers = [bounds, lines, dots]
+    if of.changes:
+        marks = [
+            {
+                "earliest": change.earliest.isoformat(),
+                "latest": change.latest.isoformat(),
+                "begin": change.first_after.isoformat(),
+                "words": _size(change),
+            }
+            for change in of.changes
+        ]
+        at = alt.X("begin:T", title="time of the result (UTC)", scale=alt.Scale(type="utc"), axis=axis)
+        bands = alt.Chart(rows_of(marks)).mark_rect(color=BAND, stroke=GRID)
+        begins = alt.Chart(rows_of(marks)).mark_rule(color=_CHANGE, strokeDash=[4, 3])
+        words = alt.Chart(rows_of(marks)).mark_text(color=INK, baseline="bottom", dy=-4)
+        layers = [
+            bands.encode(x=alt.X("earliest:T", title="time of the result (UTC)", axis=axis), x2="latest:T"),
+            begins.encode(x=at),
+            *layers,
+            words.encode(x=at, y=alt.value(0), text="words:N"),
+        ]
+    return alt.layer(*layers).properties(width=WIDTH, height=240)
+
+
+def _size(of: HistoryChange) -> str:
+    """`+12 % (8 to 16 %)`, above the place of the change."""
+    low, high = of.ratio.low, of.ratio.high
+    bounds = ""
+    if math.isfinite(low) and math.isfinite(high):
+        bounds = f" ({share(low - 1, sign=True)} to {share(high - 1, sign=True)})"
+    return f"{share(of.ratio.value - 1, sign=True)}{bounds}"

@@ -17,6 +17,9 @@ from meshperf.spec.records import RunResult
 __all__ = ["percentiles"]
 
 _NINES = "datum.value == 0 ? '0 %' : format(100 * (1 - pow(10, -datum.value)), '.7~g') + ' %'"
+_THIN = 2400
+"""Points of all thin lines together: where there are hundreds of runs, each of them is drawn more coarsely."""
+_MANY = 8
 _TIME = (
     "datum.value >= 1e6 ? format(datum.value / 1e6, '~g') + ' s' : "
     "datum.value >= 1e3 ? format(datum.value / 1e3, '~g') + ' ms' : format(datum.value, '~g') + ' µs'"
@@ -26,11 +29,12 @@ _TIME = (
 def percentiles(runs: Sequence[RunResult], style: ArmStyle) -> Any | None:
     """The chart, or None when no valid run holds enough requests for a line."""
     thin, thick = [], []
+    single = min(48, max(24, _THIN // max(1, len(runs))))
     for number, run in enumerate(runs):
         if run.twin == 0 and run.validity.ok:
-            thin += _points(clean(run.arm), f"run {number}", curve(run.response, points=48))
+            thin += _points(clean(run.arm), f"run {number}", curve(run.response, points=single))
     for arm, histogram in pooled(runs).items():
-        thick += _points(clean(arm), "all", curve(histogram, points=120))
+        thick += _points(clean(arm), "all", curve(histogram, points=120 if len(style.arms) <= _MANY else 60))
     if not thick:
         return None
     low, high = log_domain(point["time_us"] for point in (*thin, *thick))
@@ -47,7 +51,7 @@ def percentiles(runs: Sequence[RunResult], style: ArmStyle) -> Any | None:
         scale=alt.Scale(type="log", domain=[low, high], nice=False),
         axis=alt.Axis(values=log_ticks(low, high), labelExpr=_TIME),
     )
-    legend = alt.Legend(symbolOpacity=1, symbolStrokeWidth=2.6, symbolSize=500, symbolType="stroke")
+    legend = alt.Legend(symbolOpacity=1, symbolStrokeWidth=2.6, symbolSize=500, symbolType="stroke", **style.legend)
     colour = alt.Color("arm:N", scale=alt.Scale(domain=style.arms, range=style.colours), legend=legend)
     dash = alt.StrokeDash("arm:N", scale=alt.Scale(domain=style.arms, range=style.dashes), legend=legend)
     runs_layer = (

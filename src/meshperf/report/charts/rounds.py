@@ -18,6 +18,9 @@ __all__ = ["rounds"]
 _LOG_FROM = 3.0
 """Above this spread of the figures a panel's axis is logarithmic, so that both arms' scatter stays visible."""
 
+_MANY = 6
+"""With more arms a panel takes the whole width, and no line joins a round's arms: there would be too many."""
+
 
 def rounds(comparison: Comparison, style: ArmStyle) -> Any | None:
     """The chart, or None when no round has a figure."""
@@ -25,7 +28,8 @@ def rounds(comparison: Comparison, style: ArmStyle) -> Any | None:
     numbers = [r.round for m in comparison.metrics for r in m.rounds] or [0]
     span = (min(numbers), max(numbers))
     panels = [panel for metric in metrics if (panel := _panel(metric, comparison, style, span)) is not None]
-    return alt.concat(*panels, columns=2, spacing={"row": 26, "column": 40}) if panels else None
+    columns = 1 if len(style.arms) > _MANY else 2
+    return alt.concat(*panels, columns=columns, spacing={"row": 26, "column": 40}) if panels else None
 
 
 def _panel(metric: str, comparison: Comparison, style: ArmStyle, span: tuple[int, int]) -> Any | None:
@@ -64,14 +68,19 @@ def _panel(metric: str, comparison: Comparison, style: ArmStyle, span: tuple[int
         axis=alt.Axis(values=ticks, grid=False, format="d"),
     )
     y = alt.Y("figure:Q", title=None, scale=scale, axis=alt.Axis(format="~f", **ticked))
-    domain = alt.Scale(domain=style.arms, range=style.colours)
-    shape = alt.Shape("arm:N", scale=alt.Scale(domain=style.arms, range=style.shapes))
-    joined = alt.Chart(rows_of(pairs)).mark_line(color=MUTED, strokeWidth=1, opacity=0.55)
-    layers = [joined.encode(x=x, y=y, detail="pair:N")]
+    legend = alt.Legend(**style.legend)
+    colour = alt.Color("arm:N", scale=alt.Scale(domain=style.arms, range=style.colours), legend=legend)
+    shape = alt.Shape("arm:N", scale=alt.Scale(domain=style.arms, range=style.shapes), legend=legend)
+    layers = []
+    if len(style.arms) <= _MANY:
+        joined = alt.Chart(rows_of(pairs)).mark_line(color=MUTED, strokeWidth=1, opacity=0.55)
+        layers.append(joined.encode(x=x, y=y, detail="pair:N"))
     for counted in (True, False):
         chosen = [dot for dot in dots.values() if dot["counted"] is counted]
         if chosen:
             chart = alt.Chart(rows_of(chosen)).mark_point(filled=counted, size=52, opacity=1, strokeWidth=1.6)
-            layers.append(chart.encode(x=x, y=y, color=alt.Color("arm:N", scale=domain), shape=shape))
+            layers.append(chart.encode(x=x, y=y, color=colour, shape=shape))
     title = f"{metric_name(metric)} [{unit}]{', log scale' if log else ''}"
-    return alt.layer(*layers).properties(width=WIDTH // 2 - 40, height=130, title=title)
+    return alt.layer(*layers).properties(
+        width=WIDTH // 2 - 40 if len(style.arms) <= _MANY else WIDTH, height=130, title=title
+    )

@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from meshperf.report.charts.compact import FONT
+
 __all__ = ["BAND", "CONFIG", "GRID", "INK", "MUTED", "PAPER", "PARTS", "WIDTH", "ArmStyle"]
 
 INK = "#1f2a33"
@@ -22,13 +24,15 @@ WIDTH = 780
 _CANDIDATES = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
 PARTS = ("#56b4e9", "#d55e00", "#e69f00", "#009e73", "#cc79a7", "#0072b2", "#f0e442")
 """Colours of stacked components, neighbours well apart in lightness."""
+_LEGEND_LETTERS = 36
+"""A longer name is cut in a legend; the tables have it whole."""
 _DASHES = ([1, 0], [9, 3], [3, 2], [10, 3, 2, 3], [16, 4], [5, 5], [2, 4])
 _SHAPES = ("circle", "square", "triangle-up", "diamond", "cross", "triangle-down", "triangle-right")
 
 CONFIG: dict[str, Any] = {
     "aria": False,  # the page gives the whole picture one name and a table; a name for each dot would drown a listener
     "background": PAPER,
-    "font": "Liberation Sans, DejaVu Sans, Arial, sans-serif",
+    "font": FONT,
     "view": {"stroke": None},
     "axis": {
         "labelColor": MUTED,
@@ -63,6 +67,12 @@ class ArmStyle:
 
     def __init__(self, arms: Sequence[str]) -> None:
         self.arms = list(arms)
+
+    @property
+    def legend(self) -> dict[str, Any]:
+        """How a legend of all arms is laid out: in as many columns as fit beside one another."""
+        longest = max((min(len(arm), _LEGEND_LETTERS) for arm in self.arms), default=1)
+        return {"columns": max(1, int(WIDTH / (longest * 6.4 + 52))), "labelLimit": _LEGEND_LETTERS * 8}
 
     @property
     def colours(self) -> list[str]:
