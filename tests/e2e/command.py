@@ -1,4 +1,7 @@
-"""The command line as a user has it: a process of its own, with a state and a store of its own."""
+"""The command line as a user has it: a process of its own, with a state and a store of its own.
+
+What is refused before anything is started may be asked of a process that need not import (`python`).
+"""
 
 from __future__ import annotations
 
@@ -7,8 +10,12 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import psutil
+
+if TYPE_CHECKING:  # benchmarks use this module too
+    from tests.warm_python import WarmPython
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -32,8 +39,9 @@ arms:
 class Command:
     """Runs `meshperf` with everything it keeps inside one folder."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, python: WarmPython | None = None) -> None:
         self.folder = folder
+        self._python = python
         self.scratch = folder / "tmp"
         self.scratch.mkdir()
         self.environment = {
@@ -49,6 +57,9 @@ class Command:
         return [sys.executable, "-m", "meshperf", *map(str, arguments)]
 
     def run(self, *arguments: str | Path, timeout: float = 120) -> subprocess.CompletedProcess[str]:
+        if self._python is not None:
+            words = ("-m", "meshperf", *map(str, arguments))
+            return self._python.run(*words, env=self.environment, timeout=timeout)
         command = self.arguments(*arguments)
         return subprocess.run(
             command, env=self.environment, capture_output=True, text=True, timeout=timeout, check=False

@@ -8,14 +8,16 @@ from pathlib import Path
 
 import pytest
 
+from warm_python import WarmPython
+
 from .command import Command, small_experiment
 
 pytestmark = [pytest.mark.needs_native, pytest.mark.timeout(120)]
 
 
 @pytest.fixture
-def command(tmp_path: Path) -> Command:
-    return Command(tmp_path)
+def command(tmp_path: Path, warm_python: WarmPython) -> Command:
+    return Command(tmp_path, warm_python)
 
 
 def edited(tmp_path: Path, before: str, after: str) -> Path:
