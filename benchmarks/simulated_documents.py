@@ -36,6 +36,7 @@ BAD_SHARE, BAD_RUN = 0.1, 0.25
 """How often a run is a bad one, and how much slower it then is on average, on the log scale."""
 
 Logs = npt.NDArray[np.float64]
+_EVERY = np.array([REQUESTS], dtype=np.int64)
 _COUNTS = Counts(offered=REQUESTS, sent=REQUESTS, ok=REQUESTS)
 _TEMPLATE = RunResult(
     run_id="",
@@ -107,9 +108,9 @@ def side(
     """
     runs = []
     place = f"-g{labels.get('group', 0)}-t{labels.get('twin', 0)}-p{labels.get('load_point', 0)}"
-    for number, log in enumerate(logs):
+    buckets = bucket_index(np.rint(MEDIAN_S * np.exp(logs) * 1e9))
+    for number in range(len(logs)):
         begin = BEGIN + timedelta(seconds=10 * (number * slots + first_slot))
-        index = bucket_index([round(MEDIAN_S * float(np.exp(log)) * 1e9)])
         cpu_s = CPU_S * REQUESTS * (1.0 if cpu is None else float(np.exp(cpu[number])))
         held = MEMORY_BYTES * (1.0 if memory is None else float(np.exp(memory[number])))
         runs.append(
@@ -120,7 +121,7 @@ def side(
                 round=number + 1,
                 start_time=begin,
                 end_time=begin + timedelta(seconds=9),
-                response=Histogram(index, np.array([REQUESTS], dtype=np.int64)),
+                response=Histogram(buckets[number : number + 1], _EVERY),
                 resources=(
                     ComponentUsage(
                         component="app", role="app", cpu_s=cpu_s, requests=REQUESTS, private_bytes=round(held)
