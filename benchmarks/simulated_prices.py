@@ -26,7 +26,8 @@ from meshperf.analysis import Estimate, LadderOrder, LadderStep, check_predictio
 from meshperf.analysis.cost import arm_costs
 from meshperf.analysis.efficiency import cpu_line, own_runs, use_of
 from meshperf.analysis.fleet import fleet_cost
-from meshperf.analysis.meshmark_score import compare_marks, mark
+from meshperf.analysis.meshmark_contrast import compare_marks
+from meshperf.analysis.meshmark_score import mark
 from meshperf.spec.graph_packaged import packaged_path
 from meshperf.spec.graph_reading import read_graph
 from meshperf.spec.prices import NodePrice, PriceList

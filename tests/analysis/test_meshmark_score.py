@@ -9,7 +9,8 @@ import pytest
 
 from ladder_sample import RATES, Truth, ladder
 from meshperf.analysis.meshmark import Weights, score
-from meshperf.analysis.meshmark_score import compare_marks, mark
+from meshperf.analysis.meshmark_contrast import compare_marks
+from meshperf.analysis.meshmark_score import mark
 from meshperf.errors import ComparisonError
 
 SAME = Truth()

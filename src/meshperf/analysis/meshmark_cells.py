@@ -26,6 +26,7 @@ NEAR = 0.10
 """A load point may lie so far, as a share, from the rate that a cell asks for."""
 _QUANTILES = {"p50": 0.5, "p99": 0.99, "p99.9": 0.999}
 _BEYOND = 100
+_NO_WIRE = "the bytes between proxies are not counted; the interfaces of pods do that (`environment: netns`)"
 
 Place = tuple[int, int]
 """Round and group."""
@@ -90,7 +91,11 @@ def efficiencies(pair: RoundPair, *, latency: bool) -> tuple[dict[str, float], M
 
     take("cpu", _cpu_per_ok(a), _cpu_per_ok(b), "CPU time of a process was not read")
     take("resident", figure(a, "memory"), figure(b, "memory"), "memory of a process was not read")
-    take("wire", _wire(a), _wire(b), "the bytes between proxies are not counted")
+    take(
+        "wire",
+        *_wires(a, b),
+        "the bytes between proxies are not counted; pods have interfaces that count them (`environment: netns`)",
+    )
     for name, q in _QUANTILES.items():
         wanted = math.ceil(_BEYOND / (1 - q))
         fewest = min(a.response.total, b.response.total)
@@ -117,13 +122,37 @@ def _cpu_per_ok(run: RunResult) -> float:
     return cpu_seconds(run, (*judged_components(run), *known)) / requests if requests else math.nan
 
 
-def _wire(run: RunResult) -> float:
-    """Bytes that application and proxies sent and received, for each request that reached the application."""
+def _wires(a: RunResult, b: RunResult) -> tuple[float, float]:
+    """Bytes on the wire for each successful request of both runs, counted at the same places; NaN where they are not.
+
+    The pods' interfaces see everything that leaves a pod, what its sidecar adds included. Without pods, the sockets of
+    application and proxies will do where all of them are counted. Bytes are those of the whole stretch and successes
+    those that counted: lead-ins are the same share in both, and cancel.
+    """
+    for measured in (_on_interfaces, _on_sockets):
+        found = measured(a), measured(b)
+        if all(map(math.isfinite, found)):
+            return found
+    return math.nan, math.nan
+
+
+def _on_interfaces(run: RunResult) -> float:
+    """In and out of the pods of all services; a call between two of them is seen by both."""
+    services = [usage for usage in run.resources if usage.role == "app"]
+    return _by_success(
+        [size for usage in services for size in (usage.interface_bytes_in, usage.interface_bytes_out)], run
+    )
+
+
+def _on_sockets(run: RunResult) -> float:
     own = [usage for usage in run.resources if usage.role in JUDGED_ROLES]
-    sizes = [size for usage in own for size in (usage.bytes_in, usage.bytes_out)]
-    served = [usage.served for usage in own if usage.served]
+    return _by_success([size for usage in own for size in (usage.bytes_in, usage.bytes_out)], run)
+
+
+def _by_success(sizes: Sequence[int | None], run: RunResult) -> float:
     known = [size for size in sizes if size is not None]
-    return math.fsum(known) / max(served) if served and len(known) == len(sizes) else math.nan
+    requests = ok_requests(run)
+    return math.fsum(known) / requests if known and len(known) == len(sizes) and requests else math.nan
 
 
 def _success(run: RunResult) -> float:

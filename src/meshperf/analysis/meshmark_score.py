@@ -1,7 +1,7 @@
-"""MeshMark-R of the arms of one experiment, with its interval, and when two of them differ.
+"""MeshMark-R of the arms of one experiment, with its interval.
 
-What it decides: the score with a t interval on the logarithms of the rounds' scores; whether one is published at all;
-which of two meshes is better, and whether that holds for all admissible weights.
+What it decides: the score with a t interval on the logarithms of the rounds' scores, and whether one is published at
+all.
 
 Why this way: the unit of repetition is the round, so each round has a score of its own. Whether an efficiency counts
 as 1 is read from its mean over rounds, not round by round: then the score follows from the printed vector, and noise
@@ -20,7 +20,6 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from meshperf.analysis.contrast import paired_contrast, unpaired_contrast
 from meshperf.analysis.efficiency import use_of
 from meshperf.analysis.intervals import ratio_estimate, t_bounds
 from meshperf.analysis.meshmark import (
@@ -38,11 +37,10 @@ from meshperf.analysis.meshmark import (
 )
 from meshperf.analysis.meshmark_cells import Place, cell_points, efficiencies, is_sustained, round_pairs
 from meshperf.analysis.records import Estimate
-from meshperf.errors import ComparisonError
 from meshperf.spec.records import RunResult
 from meshperf.units import Unit
 
-__all__ = ["FEWEST_ROUNDS", "MarkContrast", "MarkTerm", "MeshMark", "compare_marks", "mark"]
+__all__ = ["FEWEST_ROUNDS", "MarkTerm", "MeshMark", "mark"]
 
 FEWEST_ROUNDS = 5
 _SUSTAINED = 0.99
@@ -110,20 +108,6 @@ class MeshMark:
         return [term for term in self.terms if term.cell == cell]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MarkContrast:
-    """Two scores: `ratio` is that of `arm` by `against`."""
-
-    arm: str
-    against: str
-    ratio: Estimate
-    better: str
-    """The arm whose score is higher; empty where the interval holds 1."""
-    for_all_weights: bool
-    """The sign of the difference is the same whatever admissible weights are chosen."""
-    paired: bool
-
-
 def mark(
     runs: Sequence[RunResult],
     *,
@@ -177,46 +161,6 @@ def mark(
         basis=_basis(runs, baseline, points, terms, chosen),
     )
     return found if found.refused else _scored(found, vector)
-
-
-def compare_marks(a: MeshMark, b: MeshMark, *, paired: bool) -> MarkContrast:
-    """Which of two meshes is better, from the interval of the ratio of their scores (b by a).
-
-    Args:
-        paired: both come from the same rounds of one experiment.
-
-    Raises:
-        ComparisonError: MP4001, one has no score, or they differ in cells, classes, weights, workload or baseline.
-    """
-    differing = [name for name in a.basis if a.basis[name] != b.basis.get(name)]
-    without = [each.arm for each in (a, b) if each.value is None]
-    if without or differing:
-        reason = f"{' and '.join(without)} has no score" if without else f"they differ in {', '.join(differing)}"
-        raise ComparisonError("MP4001", f"the scores of {a.arm} and {b.arm} cannot be compared: {reason}")
-    if paired:
-        first, second = _by_round(a), _by_round(b)
-        contrast = paired_contrast([second[number] - first[number] for number in sorted(first.keys() & second.keys())])
-    else:
-        contrast = unpaired_contrast(list(a.logs.values()), list(b.logs.values()))
-    low, high = contrast.bounds(0.95)
-    better = b.arm if low > 0 else a.arm if high < 0 else ""
-    signs = {_sign(log_score(b.cells(), weights) - log_score(a.cells(), weights)) for weights in corners(a.cells())}
-    return MarkContrast(
-        arm=b.arm,
-        against=a.arm,
-        ratio=Estimate(
-            value=math.exp(contrast.value),
-            low=math.exp(low),
-            high=math.exp(high),
-            confidence=0.95,
-            n=contrast.n,
-            unit=Unit.RATIO,
-            method="ratio of scores, t interval on logs" + ("" if paired else ", not paired"),
-        ),
-        better=better,
-        for_all_weights=len(signs) == 1 and 0 not in signs,
-        paired=paired,
-    )
 
 
 class _Vector:
@@ -359,7 +303,9 @@ def _basis(
         "cells": ", ".join(f"{_rate(runs, point):g}/s" for point in points.values()),
         "classes": "; ".join(f"{cell:.0%}: {', '.join(names)}" for cell, names in classes.items()),
         "weights": f"{sorted(weights.classes.items())} {sorted(weights.efficiencies.items())}",
-        "workload": f"{fact('workload.graph')} {fact('workload.sha256')} {fact('workload.response_bytes')}",
+        "workload": " ".join(
+            fact(f"workload.{name}") for name in ("graph", "graph_digest", "sha256", "response_bytes", "service_time")
+        ),
         "baseline kind": f"{fact('mesh.type')}, client library {fact('client_library.functions')}",
     }
 
@@ -371,11 +317,3 @@ def _all_points(runs: Sequence[RunResult]) -> dict[float, int]:
 
 def _rate(runs: Sequence[RunResult], point: int) -> float:
     return next((run.offered_rps for run in runs if run.load_point == point and run.offered_rps), math.nan)
-
-
-def _by_round(of: MeshMark) -> dict[int, float]:
-    return {number: value for (number, _), value in of.logs.items()}
-
-
-def _sign(value: float) -> int:
-    return (value > 1e-12) - (value < -1e-12)

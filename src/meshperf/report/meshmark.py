@@ -10,7 +10,8 @@ from rich.console import Console
 
 from meshperf.analysis.documents import plain
 from meshperf.analysis.meshmark import CLASSES, NAME
-from meshperf.analysis.meshmark_score import MarkContrast, MeshMark
+from meshperf.analysis.meshmark_contrast import MarkContrast
+from meshperf.analysis.meshmark_score import MeshMark
 from meshperf.analysis.records import Estimate
 from meshperf.report import console as terminal
 from meshperf.report import wording
