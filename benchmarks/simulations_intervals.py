@@ -12,14 +12,15 @@ between arms do not, for either arm may have the bad run. These rows are marked,
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
 from benchmarks.findings import Finding
-from benchmarks.simulated_deployments import slices_of_one, slope, tails_of_one
+from benchmarks.simulated_deployments import TAIL_SLICES, slices_of_one, slope, tails_of_one
 from benchmarks.simulated_documents import noise_of
 from benchmarks.simulated_prices import marks, money, prediction, prices
+from benchmarks.simulated_rates import CONFIRMATIONS, bracketed, capacity, law
 from benchmarks.simulated_sessions import apart, coarse, convergence, over_rounds, through_baselines
 from benchmarks.simulated_truth import Case, Known
 from benchmarks.tally import Table, at_least, rng_of
@@ -41,8 +42,15 @@ CASES: Mapping[Case, int] = {
     marks: 8,
     slices_of_one: 4,
     slope: 6,
+    law: 8,
+    bracketed: 4,
 }
 """Cases, and of so many experiments one is made: the dear ones less often."""
+SINGLE: Sequence[tuple[Case, int, Sequence[str]]] = (
+    (tails_of_one, TAIL_SLICES, ("normal", "long")),
+    (capacity, CONFIRMATIONS, KINDS),
+)
+"""Cases with one `n`: super-blocks, or confirming steps; and the noise that they are tried with."""
 DEAR = 8
 """Cases from this on are made without the long tails."""
 ALONE = frozenset(
@@ -66,9 +74,10 @@ def intervals(seed: int, experiments: int) -> Table:
             for rounds in ROUNDS:
                 made = max(experiments // divisor, 1)
                 _show(table, kind, str(rounds), _drawn(case, kind, rounds, made, rng_of(seed, 10, place, rounds)))
-    for kind in ("normal", "long"):
-        made = max(experiments // 16, 1)
-        _show(table, kind, "12", _drawn(tails_of_one, kind, 12, made, rng_of(seed, 10, len(CASES))))
+    for place, (case, n, kinds) in enumerate(SINGLE, start=len(CASES)):
+        for kind in kinds:
+            made = max(experiments // DEAR, 1)
+            _show(table, kind, str(n), _drawn(case, kind, n, made, rng_of(seed, 10, place)))
     return table
 
 

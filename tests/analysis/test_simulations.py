@@ -8,6 +8,7 @@ import pytest
 from benchmarks.simulations import TABLES, main
 from benchmarks.simulations_coverage import coverage
 from benchmarks.simulations_design import drift
+from benchmarks.simulations_intervals import intervals
 from benchmarks.simulations_planning import planning, stopping
 from benchmarks.simulations_verdicts import equality, minimum, power, whole
 
@@ -77,9 +78,20 @@ def test_a_family_of_metrics_makes_no_more_false_differences_than_one():
     assert max(_shares(whole(3, 100), "any primary metric")) <= 11
 
 
+def test_every_other_interval_covers_the_truth_too():
+    """All that is published, few experiments each: over all rows the share is near the nominal one."""
+    table = intervals(3, 16)
+    shares, names = _column(table, "coverage"), set(_column(table, "interval"))
+    assert len(names) > 40
+    assert sum(map(float, shares)) / len(shares) == pytest.approx(0.95, abs=0.03)
+    unasked = [row for row in table.rows[1:] if row[-1]]
+    assert {row[1] for row in unasked} == {"heavy"} and len(unasked) == 5 * 3
+    assert sum(not finding.limit for finding in table.findings) == len(unasked)
+
+
 def test_the_command_runs_the_tables_it_is_asked_for(capsys):
     outcome = main(["--seed", "5", "--runs", "5", "--only", "whole"])
     assert "seed 5, 5 experiments a row" in capsys.readouterr().out
     assert set(outcome.data) == {"seed", "runs", "whole"}
     assert len(outcome.findings) == 4
-    assert len(TABLES) == 9
+    assert len(TABLES) == 10
