@@ -35,7 +35,7 @@ demo: build  ## run examples/quickstart.yaml: what an Envoy sidecar pair costs o
 test: build $(STAMPS)/dev  ## every test; installs what they need
 	sh packaging/system-packages.sh
 	cargo test --workspace --locked --quiet --release
-	$(BIN)/pytest $(PYTEST_ARGS)
+	$(BIN)/python packaging/run_tests.py $(PYTEST_ARGS)
 
 lint: build $(STAMPS)/dev  ## formatting, lint, types and layers
 	cargo fmt --check

@@ -17,6 +17,7 @@ from pathlib import Path
 import hypothesis
 import pytest
 
+from phases import PHASES, may_hold, phase_of
 from warm_python import WarmPython
 
 # How fast a machine draws and runs examples says nothing of what they show; what hangs is stopped by pytest's timeout.
@@ -103,13 +104,31 @@ NEEDS = {
 }
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--phase", choices=PHASES, help="run the tests of one phase only (tests/phases.py)")
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    wanted, tests = config.getoption("--phase"), Path(__file__).parent
+    if wanted is None or collection_path == tests or not collection_path.is_relative_to(tests):
+        return None
+    return None if may_hold(wanted, collection_path.relative_to(tests)) else True
+
+
 def pytest_configure(config: pytest.Config) -> None:
     # A shell that starts us in the background ignores SIGINT for us and for every process a test starts and interrupts.
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    wanted = config.getoption("--phase")
+    if wanted is not None:
+        tests = Path(__file__).parent
+        marked = {item: {mark.name for mark in item.iter_markers()} for item in items}
+        others = [item for item in items if phase_of(item.path.relative_to(tests), marked[item]) != wanted]
+        config.hook.pytest_deselected(items=others)
+        items[:] = [item for item in items if item not in set(others)]
     found: dict[str, str | None] = {}
     required = set(filter(None, os.environ.get("MESHPERF_REQUIRE", "").split(",")))
     for item in items:
