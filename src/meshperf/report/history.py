@@ -103,8 +103,15 @@ def _told(of: HistorySeries, change: HistoryChange) -> str:
     ratio = change.ratio
     return (
         f"{series_name(of)}: {wording.share(ratio.value - 1, sign=True)} ({_bounds(change)}) since "
-        f"{_date(change.first_after)} (the last result before is of {_date(change.last_before)})."
+        f"{_date(change.first_after)} (the last result before is of {_date(change.last_before)}{_unsure(change)})."
     )
+
+
+def _unsure(change: HistoryChange) -> str:
+    """The dates between which the new level began, where more than one is possible."""
+    if change.earliest == change.latest:
+        return ""
+    return f"; the new level began from {_date(change.earliest)} to {_date(change.latest)}, at 95 %"
 
 
 def _bounds(change: HistoryChange) -> str:
