@@ -23,6 +23,12 @@ __all__ = ["command"]
     "--rules", type=click.Path(path_type=Path), metavar="FILE", help="Rules of comparability to lay over ours."
 )
 @click.option(
+    "--calibration",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="What `doctor --generators --json` printed: results of generators tried there may stand side by side.",
+)
+@click.option(
     "--margin",
     "margins",
     multiple=True,
@@ -38,14 +44,21 @@ __all__ = ["command"]
     "of the first experiment.",
 )
 @click.option("--out", type=click.Path(path_type=Path), metavar="DIR", help="Write the report into this folder too.")
+@click.option(
+    "--statistics",
+    is_flag=True,
+    help="Judge one stored experiment from the figures of its runs alone: thousands of runs in a second or two.",
+)
 @click.option("--json", "as_json", is_flag=True, help="One JSON object: rules, records and comparisons.")
 def command(
     references: tuple[str, ...],
     subjects: tuple[str, ...],
     rules: Path | None,
+    calibration: Path | None,
     margins: tuple[str, ...],
     absolute_floors: tuple[str, ...],
     out: Path | None,
+    statistics: bool,
     as_json: bool,
 ) -> int:
     """Compare results: first whether they may be compared, then the verdicts.
@@ -62,12 +75,18 @@ def command(
       meshperf compare results/istio#istio results/linkerd#linkerd --subject mesh
       meshperf compare fortio.json wrk2.txt --json
     """
+    if statistics:
+        from meshperf.cli.compare_statistics import refuse_others, run_statistics
+
+        refuse_others(references, subjects=subjects, rules=rules, calibration=calibration, out=out)
+        return run_statistics(references[0], margins=margins, absolute_floors=absolute_floors, as_json=as_json)
     from meshperf.cli.compare_run import run_compare
 
     return run_compare(
         references,
         subjects=subjects,
         rules_file=rules,
+        calibration=calibration,
         margins=margins,
         absolute_floors=absolute_floors,
         out=out,

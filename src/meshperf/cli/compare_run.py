@@ -10,19 +10,19 @@ from typing import Any
 
 import click
 
-from meshperf.analysis import METRICS, comparison_to_document, packaged_rules
+from meshperf.analysis import comparison_to_document, packaged_rules
 from meshperf.analysis.cross_records import RecordGrade
 from meshperf.analysis.rules import Rules
 from meshperf.analysis.rules_user import laid_over
+from meshperf.cli.compare_calibration import rules_with_calibration
+from meshperf.cli.compare_options import floor_of, margin_of
 from meshperf.cli.compare_pairs import Settings, Shown, judge_sources
 from meshperf.cli.compare_sources import Source, absolute_floors_of, margins_of, read_sources
 from meshperf.cli.outside_bundles import refuse_bundle
 from meshperf.errors import ExitCode, UsageError
 from meshperf.report import terminal, write
-from meshperf.spec.absolute_floors import parse_absolute_floor
 from meshperf.spec.experiment import DEFAULT_MARGINS
 from meshperf.spec.reader import read_document
-from meshperf.units import parse_fraction
 
 __all__ = ["exit_code", "read_rules", "records", "run_compare", "subject_of"]
 
@@ -34,6 +34,7 @@ def run_compare(
     *,
     subjects: Sequence[str],
     rules_file: Path | None,
+    calibration: Path | None = None,
     margins: Sequence[str],
     absolute_floors: Sequence[str] = (),
     out: Path | None,
@@ -50,17 +51,19 @@ def run_compare(
         refuse_bundle(out)
     rules = read_rules(rules_file)
     sources = read_sources(references)
+    rules = rules_with_calibration(rules, calibration, sources)
     settings = Settings(
         subject=tuple(subjects) or subject_of(sources),
-        margins={**margins_of(sources[0], DEFAULT_MARGINS), **dict(map(_margin, margins))},
+        margins={**margins_of(sources[0], DEFAULT_MARGINS), **dict(map(margin_of, margins))},
         rules=rules,
-        absolute_floors={**absolute_floors_of(sources[0]), **dict(map(_floor, absolute_floors))},
+        absolute_floors={**absolute_floors_of(sources[0]), **dict(map(floor_of, absolute_floors))},
     )
     shown = judge_sources(sources, settings)
     command = shlex.join(
         [
             "meshperf", "compare", *references, *(word for s in subjects for word in ("--subject", s)),
             *(["--rules", str(rules_file)] if rules_file is not None else []),
+            *(["--calibration", str(calibration)] if calibration is not None else []),
             *(word for m in margins for word in ("--margin", m)),
             *(word for f in absolute_floors for word in ("--absolute-floor", f)),
         ]
@@ -109,30 +112,6 @@ def records(sources: Sequence[Source], rules: Rules) -> list[RecordGrade]:
         for source in sources
         for arm in (source.arms if source.arm is None else (source.arm,))
     ]
-
-
-def _margin(text: str) -> tuple[str, float]:
-    name, _, value = text.partition("=")
-    if name not in METRICS:
-        raise UsageError("MP1001", f"no metric {name!r} for a margin", hint=f"one of: {', '.join(METRICS)}")
-    try:
-        share = parse_fraction(value)
-    except ValueError as error:
-        raise UsageError("MP1001", f"--margin {text}: {error}", hint="write p50=5%") from None
-    if not 0 < share <= 1:
-        raise UsageError("MP1001", f"--margin {text}: a margin is above 0 and at most 100 %", hint="write p50=5%")
-    return name, share
-
-
-def _floor(text: str) -> tuple[str, float]:
-    name, _, value = text.partition("=")
-    if name not in METRICS:
-        raise UsageError("MP1001", f"no metric {name!r} for an absolute floor", hint=f"one of: {', '.join(METRICS)}")
-    try:
-        return name, parse_absolute_floor(name, value)
-    except ValueError as error:
-        hint = "write p50=20us or memory=1MiB"
-        raise UsageError("MP1001", f"--absolute-floor {text}: {error}", hint=hint) from None
 
 
 def _document(sources: Sequence[Source], rules: Rules, shown: Sequence[Shown]) -> dict[str, Any]:
