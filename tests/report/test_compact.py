@@ -21,8 +21,8 @@ def test_grounds_that_show_nothing_go_with_the_groups_around_them():
 
 
 def test_figures_lose_what_no_eye_sees():
-    path = '<path d="M0.123456,1e-7L267.0999,-0.004" transform="translate(269.5136375786015,1859) rotate(-90)" fill="#000"/>'
-    found = compact(path)
+    path = '<path d="M0.123456,1e-7L267.0999,-0.004" transform="translate(269.5136375786015,1859) rotate(-90)" '
+    found = compact(path + 'fill="#000"/>')
     assert 'd="M0.12,1e-7L267.1,-0"' in found and 'transform="translate(269.51,1859) rotate(-90)"' in found
 
 
@@ -31,6 +31,12 @@ def test_what_differs_from_the_default_stays():
     assert compact(mark) == mark
     label = f'<text text-anchor="middle" font-family="{FONT}" font-size="11px" font-weight="bold">a</text>'
     assert compact(label) == '<text text-anchor="middle" font-size="11px" font-weight="bold">a</text>'
+
+
+def test_labels_that_are_not_shown_go():
+    hidden = '<text transform="translate(1,2)" fill="#5a6772" opacity="0">0.0002</text>'
+    shown = '<text fill="#5a6772">opacity="0"</text>'
+    assert compact(hidden + shown) == shown
 
 
 def test_texts_are_never_touched():

@@ -2,11 +2,11 @@
 
 from dataclasses import replace
 
-import kept_sample
 import numpy as np
 import pytest
 import sample
 
+import kept_sample
 from meshperf.histograms import Histogram, merge
 from meshperf.report.charts import charts
 from meshperf.report.over_time import section, stretches

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import gzip
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
+import judged_pages
 import pytest
 import sample
 
 import run_sample
 from meshperf.report import write, write_runs
+from meshperf.report.files import place
 
 pytestmark = [pytest.mark.needs_chromium, pytest.mark.timeout(120)]
 
@@ -86,6 +89,14 @@ def folder(tmp_path_factory) -> Path:
             facts=facts,
             charts=True,
         )
+    comparison, runs = judged_pages.mixed()
+    write(
+        [comparison], runs, out=base / "full", experiment_text=sample.EXPERIMENT, command=sample.COMMAND,
+        facts=sample.FACTS, charts=True,
+    )  # fmt: skip
+    for name, files in (("cost", judged_pages.cost()), ("history", judged_pages.history_of_two_changes())):
+        for path, content in files.items():
+            place(base / name / path, content)
     write_runs([run_sample.single(), run_sample.capacity()], out=base / "runs", command=sample.COMMAND, charts=True)
     return base
 
@@ -102,7 +113,7 @@ def browser(tmp_path_factory) -> Iterator[object]:
         context.close()
 
 
-@pytest.mark.parametrize("which", ["clean", "ugly", "runs"])
+@pytest.mark.parametrize("which", ["clean", "ugly", "full", "cost", "history", "runs"])
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [1100, 360])
 def test_a_page_opens_without_request_message_or_fault(folder, browser, which, scheme, width):
@@ -172,6 +183,45 @@ def test_the_keyboard_reaches_the_content_first_and_opens_a_table(folder, browse
     page.locator("details[data-table-of=ratios] summary").focus()
     page.keyboard.press("Enter")
     assert page.evaluate("() => document.querySelector('details[data-table-of=ratios]').open")
+    page.close()
+
+
+def test_the_data_is_saved_by_its_link_without_a_request(folder, browser):
+    page = browser.new_page()
+    requests = []
+    page.on("request", lambda request: requests.append(request.url))
+    url = (folder / "full" / "report.html").as_uri()
+    page.goto(url)
+    with page.expect_download() as saved:
+        page.locator("#data-json").click()
+    assert saved.value.suggested_filename == "data.json.gz"
+    assert gzip.decompress(Path(saved.value.path()).read_bytes()) + b"\n" == (folder / "full/data.json").read_bytes()
+    page.close()
+    assert [each for each in requests if not each.startswith("data:application/gzip")] == [url]
+
+
+def test_no_two_labels_of_a_drawing_lie_on_each_other(folder, browser):
+    """Labels of one drawing, by their boxes; turned ones have boxes larger than themselves and are left out."""
+    overlapping = r"""() => {
+      const found = [];
+      for (const svg of document.querySelectorAll('figure svg')) {
+        const boxes = [...svg.querySelectorAll('text')]
+          .filter(t => t.textContent.trim() && !/rotate/.test(t.getAttribute('transform')))
+          .map(t => [t.textContent, t.getBoundingClientRect()]);
+        for (let i = 0; i < boxes.length; i++) for (let j = i + 1; j < boxes.length; j++) {
+          const [a, b] = [boxes[i][1], boxes[j][1]];
+          const across = Math.min(a.right, b.right) - Math.max(a.left, b.left);
+          const down = Math.min(a.bottom, b.bottom) - Math.max(a.top, b.top);
+          if (across > 2 && down > 4) found.push(`${boxes[i][0]} | ${boxes[j][0]}`);
+        }
+      }
+      return found;
+    }"""
+    page = browser.new_page()
+    page.set_viewport_size({"width": 1100, "height": 800})
+    for which in ("clean", "full", "cost", "history"):
+        page.goto((folder / which / "report.html").as_uri())
+        assert page.evaluate(overlapping) == [], which
     page.close()
 
 

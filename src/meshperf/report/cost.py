@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -26,6 +27,13 @@ from meshperf.units import Unit
 __all__ = ["CostReport", "assemble_cost", "cost_document", "sections", "show_cost"]
 
 Row = tuple[Cell, ...]
+_APART = 3
+"""So many arms are told one by one."""
+_SCOPE = (
+    "CPU time and memory of application and proxies as they were used, at the prices given; in brackets the 95 % "
+    "interval over rounds. This is money for what was measured on this machine, and no verdict on whether the arms may "
+    "be compared: the comparison has that."
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,7 +58,7 @@ class CostReport:
 
 def sections(of: CostReport) -> tuple[Section, ...]:
     """All sections, in order."""
-    made = []
+    made = [Section(key="short", title="In plain words", sentences=_in_short(of))]
     if of.fleet:
         made.append(
             Section(
@@ -136,6 +144,44 @@ def assemble_cost(of: CostReport) -> dict[str, bytes]:
         about="what it costs in money",
         charts=lambda: money_bars(of.costs, of.prices.currency),
     )
+
+
+def _in_short(of: CostReport) -> tuple[str, ...]:
+    """What each candidate adds to the money for a million requests, and how sure that is."""
+    points = sorted({each.load_point for each in of.costs})
+    said = [sentence for point in points for sentence in _added(of, point)]
+    return (*said, _SCOPE) if said else ("No arm was measured beside its baseline, so no added cost is told.",)
+
+
+def _added(of: CostReport, point: int) -> list[str]:
+    """The candidates at one load point, one by one or over all of them."""
+    own = [each for each in of.costs if each.load_point == point and each.added is not None]
+    known = [each for each in own if each.added is not None and math.isfinite(each.added.value)]
+    if not known:
+        return []
+    by_amount = sorted(known, key=_added_value)
+    told = by_amount if len(known) <= _APART else [by_amount[0], by_amount[-1]]
+    listed = "; ".join(_one_added(each, of) for each in told)
+    return [listed + "."] if len(known) <= _APART else [f"Of {len(known)} arms, from the least to the most: {listed}."]
+
+
+def _one_added(each: ArmCost, of: CostReport) -> str:
+    added = each.added
+    assert added is not None
+    currency, arm, against = of.prices.currency, wording.clean(each.arm), wording.clean(of.baseline)
+    bracket = f"{money_interval(added)}, {added.n} {'round' if added.n == 1 else 'rounds'}"
+    at = f"a million successful requests at {wording.count(each.rate_rps)}/s"
+    if not (math.isfinite(added.low) and math.isfinite(added.high)):
+        return f"{arm}: {money(added.value, currency, sign=True)} for {at}, with no interval, so nothing is decided"
+    if added.low > 0:
+        return f"{arm} costs {money(added.value, currency)} more than {against} for {at} ({bracket})"
+    if added.high < 0:
+        return f"{arm} costs {money(-added.value, currency)} less than {against} for {at} ({bracket})"
+    return f"whether {arm} costs more or less than {against} for {at} is not decided ({bracket})"
+
+
+def _added_value(of: ArmCost) -> float:
+    return of.added.value if of.added is not None else math.nan
 
 
 def _fleet_sentence(of: FleetCost, report: CostReport) -> str:

@@ -107,10 +107,14 @@ def _told(metrics: Sequence[MetricComparison], pair: Pair, words: Mapping[Verdic
     for verdict, sentence in words.items():
         own = [metric for metric in metrics if metric.verdict is verdict]
         if own:
-            figures = "; ".join(_figure(metric) for metric in own) if verdict is Verdict.INCONCLUSIVE else None
-            figures = figures or wording.listing([_figure(metric) for metric in own])
-            parts.append(sentence.format(arm=arm, against=against, figures=figures))
+            figures = [_figure(metric) for metric in own]
+            parts.append(sentence.format(arm=arm, against=against, figures=_joined(figures)))
     return _begun(f"{'; '.join(parts)}.") if parts else ""
+
+
+def _joined(figures: Sequence[str]) -> str:
+    """`a, b and c`, with the blanks inside a figure as they are: no line may break there."""
+    return f"{', '.join(figures[:-1])} and {figures[-1]}" if len(figures) > 1 else "".join(figures)
 
 
 def _figure(of: MetricComparison) -> str:

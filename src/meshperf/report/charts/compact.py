@@ -15,6 +15,8 @@ FONT = "Liberation Sans, DejaVu Sans, Arial, sans-serif"
 
 _TAG = re.compile(r'<([a-zA-Z]+)((?:\s+[\w:-]+="[^"]*")*)\s*(/?)>')
 _ATTRIBUTE = re.compile(r'\s+([\w:-]+)="([^"]*)"')
+_UNSEEN = re.compile(r'<text(?: [^>]*)? opacity="0"[^>]*>[^<]*</text>')
+"""Labels of an axis that would have lain on another."""
 _HOLLOW = re.compile(r"<g(?: [^>]*)?></g>")
 _FIGURE = re.compile(r"-?\d+\.\d+(?:e-?\d+)?")
 _IDLE = {
@@ -33,7 +35,7 @@ _MEASURED = ("d", "transform", "x", "y", "x1", "x2", "y1", "y2", "width", "heigh
 
 def compact(body: str) -> str:
     """What stands inside an `<svg>` element, shorter; its root carries `font-family` and is a picture of its own."""
-    shorter = _TAG.sub(_tag, body)
+    shorter = _TAG.sub(_tag, _UNSEEN.sub("", body))
     while (fewer := _HOLLOW.sub("", shorter)) != shorter:
         shorter = fewer
     return shorter

@@ -20,6 +20,7 @@ __all__ = ["heat"]
 
 _FULL = (1.1, 1.25, 1.5, 2.0, 3.0, 5.0, 10.0)
 """Ratios from which on a cell may have its full colour: the least that one stretch in fifty goes beyond at most."""
+_NEAR = 1.02
 _ROOM = 200
 _SLOWER, _FASTER = "slower than usual", "faster than usual"
 
@@ -32,7 +33,7 @@ def heat(found: Sequence[Stretch]) -> Any | None:
     rounds = sorted({each.round for each in found})
     strays = sorted(abs(math.log(each.by_median)) for each in found if each.by_median > 0)
     usual = strays[int(len(strays) * 0.98) - 1 if len(strays) > 1 else 0]
-    full = next((ratio for ratio in _FULL if math.log(ratio) >= usual), _FULL[-1])
+    full = next((ratio for ratio in _FULL if math.log(ratio * _NEAR) >= usual), _FULL[-1])
     cells = [
         {
             "arm": clean(each.arm),
