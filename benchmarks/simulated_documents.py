@@ -18,6 +18,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from scipy import optimize, stats
 
 from meshperf.analysis.pairing import in_order, pair_rounds
 from meshperf.analysis.series import PairedRounds
@@ -73,6 +74,18 @@ class Noise:
     def mean_log(self) -> float:
         """Of the logarithms."""
         return BAD_SHARE * BAD_RUN if self.heavy else 0.0
+
+    @property
+    def median_log(self) -> float:
+        """Of the typical run: half of all are above it."""
+        if not self.heavy:
+            return 0.0
+        bad = stats.exponnorm(BAD_RUN / self.sd, scale=self.sd)
+        return float(
+            optimize.brentq(
+                lambda x: (1 - BAD_SHARE) * stats.norm.cdf(x / self.sd) + BAD_SHARE * bad.cdf(x) - 0.5, 0.0, BAD_RUN
+            )
+        )
 
     @property
     def mean_factor(self) -> float:

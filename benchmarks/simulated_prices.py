@@ -112,7 +112,8 @@ def money(rng: np.random.Generator, noise: Noise, rounds: int) -> Iterator[Known
     costs = arm_costs(runs, baseline="baseline", prices=PRICES, node="n")
     (at,) = (one for one in costs if one.arm == "envoy" and one.load_point == 1)
     own, base = (_money(ARMS[arm]) * factor for arm in ("envoy", "baseline"))
-    yield known("money of an arm by itself", at.used, own)
+    typical = math.exp(noise.median_log)
+    yield replace(known("money of an arm by itself", at.used, own), typical=_money(ARMS["envoy"]) * typical)
     assert at.added is not None
     yield known("money that an arm adds", at.added, own - base)
     fleet = fleet_cost(runs, arm="envoy", baseline="baseline", pods=PODS, rate_rps=POD_RPS, prices=PRICES, node="n")
@@ -125,8 +126,9 @@ def money(rng: np.random.Generator, noise: Noise, rounds: int) -> Iterator[Known
     yield known("money of a fleet", fleet.monthly, monthly)
     line = cpu_line("envoy", [use_of(run) for run in own_runs(runs, "envoy")])
     assert line is not None
-    yield known("slope of an arm's CPU line", line.slope, ARMS["envoy"].cpu * CPU_S * factor)
-    yield known("intercept of an arm's CPU line", line.intercept, ARMS["envoy"].idle * factor)
+    slope, idle = ARMS["envoy"].cpu * CPU_S, ARMS["envoy"].idle
+    yield replace(known("slope of an arm's CPU line", line.slope, slope * factor), typical=slope * typical)
+    yield replace(known("intercept of an arm's CPU line", line.intercept, idle * factor), typical=idle * typical)
 
 
 def marks(rng: np.random.Generator, noise: Noise, rounds: int) -> Iterator[Known]:

@@ -45,7 +45,8 @@ def over_rounds(rng: np.random.Generator, noise: Noise, rounds: int) -> Iterator
     (floor, *_) = noise_floors([*a, *side("baseline", twin, slots=2, twin=1)], ["baseline"])
     yield known("noise floor of an arm and its twin", floor.ratio, 1.0)
     own = summarise(b, a).figures["p50"]
-    yield known("an arm by itself, geometric mean", own, MEDIAN_S * TRUTH * math.exp(noise.mean_log))
+    of_mean, of_median = (MEDIAN_S * TRUTH * math.exp(log) for log in (noise.mean_log, noise.median_log))
+    yield replace(known("an arm by itself, geometric mean", own, of_mean), typical=of_median)
 
 
 def apart(rng: np.random.Generator, noise: Noise, rounds: int) -> Iterator[Known]:
@@ -105,8 +106,9 @@ def convergence(rng: np.random.Generator, noise: Noise, rounds: int) -> Iterator
         for number, log in enumerate(noise.draw(rng, rounds))
     ]
     (found,) = convergences(runs)
-    truth = ARRIVAL_S * float(spread[math.ceil(0.9 * PROXIES - 1e-9) - 1]) * noise.mean_factor
-    yield known("convergence of 90 % of the proxies", found.shares["90 %"], truth)
+    quiet = ARRIVAL_S * float(spread[math.ceil(0.9 * PROXIES - 1e-9) - 1])
+    of_mean = known("convergence of 90 % of the proxies", found.shares["90 %"], quiet * noise.mean_factor)
+    yield replace(of_mean, typical=quiet * math.exp(noise.median_log))
 
 
 def known(what: str, found: Estimate, truth: float, *, asked: float = 0.95, scale: float | None = None) -> Known:

@@ -25,10 +25,16 @@ class Known:
     """Asked for."""
     scale: float | None = None
     """Width is told as a share of this; None: of the truth."""
+    typical: float | None = None
+    """The truth of the typical round, where the figure is of one arm by itself and rounds to come may be bad ones."""
 
     @property
     def holds(self) -> bool:
         return self.low <= self.truth <= self.high
+
+    @property
+    def holds_typical(self) -> bool:
+        return self.typical is not None and self.low <= self.typical <= self.high
 
     @property
     def width(self) -> float:
