@@ -6,6 +6,7 @@ Test modules put this folder on `sys.path` to import it.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -60,14 +61,14 @@ arms:
 LONG_AGO = datetime(2025, 6, 1, tzinfo=UTC)
 
 
-def price_list(folder: Path) -> Path:
+def price_list(folder: Path, *, pilot: bool = False) -> Path:
     """A bundle of the price list, measured long ago; at its second load point every step costs twice as much."""
     added = {"baseline": 0.0, "tcp": 200e-6, "http": 350e-6, "mtls": HOP_S, "log": HOP_S + STEPS_S["log"]}
 
     def seconds(arm: str, point: int) -> float:
         return 1e-3 + added[arm] * (point + 1)
 
-    return bundle(folder, "prices", PRICES, seconds=seconds, begin=LONG_AGO)
+    return bundle(folder, "prices", PRICES, seconds=seconds, begin=LONG_AGO, pilot=pilot)
 
 
 def chain(
@@ -104,6 +105,7 @@ def bundle(
     begin: datetime,
     other: Mapping[str, Fact] | None = None,
     sd_s: float = 5e-6,
+    pilot: bool = False,
 ) -> Path:
     """A complete, judged bundle in `folder`; `seconds` tells the response time of an arm at a load point."""
     path = folder / f"{name}.yaml"
@@ -116,7 +118,8 @@ def bundle(
         for number in range(of.rounds):
             kept.begin_round(number, kept.attempts(number))
             lucks = rng.normal(size=(len(of.load), len(of.arms))) * sd_s
-            kept.append(_round(of, number, seconds, begin, lucks, other or {}, kept.experiment_id))
+            made = _round(of, number, seconds, begin, lucks, other or {}, kept.experiment_id)
+            kept.append([replace(run, design=replace(run.design, pilot=pilot)) for run in made])
         kept.write_comparison([comparison_to_document(one) for one in judge_runs(of, kept.runs(), kept.excluded())])
         (out / "report.html").write_text("<!doctype html><title>prediction</title>", encoding="utf-8")
         kept.seal()

@@ -299,6 +299,38 @@ def test_validate_and_verify_know_a_prediction_and_its_digest(
         assert "MP2301" in capsys.readouterr().err
 
 
+def test_a_pilot_foretells_without_intervals_and_decides_nothing(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "pilot.json"
+    bundle = str(prediction_sample.price_list(tmp_path, pilot=True))
+    assert main(["predict", bundle, "--graph", EXPERIMENT, "--out", str(out)]) == 0
+    said = capsys.readouterr().out
+    assert "The price list is a pilot" in said and "no interval" in said
+    found = checked(out, prediction_sample.chain(tmp_path), capsys)
+    assert {one["agrees"] for one in found["metrics"]} == {None}
+    assert main(["predict", "--check", str(out), str(tmp_path / "chain")]) == 0
+    assert "without an interval nothing is decided" in " ".join(capsys.readouterr().out.split())
+
+
+def test_a_report_has_the_same_tables_and_its_data(
+    prices: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out, first, second = tmp_path / "p.json", tmp_path / "foretold", tmp_path / "checked"
+    assert main(["predict", prices, "--graph", EXPERIMENT, "--out", str(out), "--report", str(first)]) == 0
+    assert "the report is" in capsys.readouterr().err
+    assert json.loads((first / "data.json").read_text()) == json.loads(out.read_text())
+    graph = str(prediction_sample.chain(tmp_path))
+    assert main(["predict", "--check", str(out), graph, "--report", str(second), "--json"]) == 0
+    shown = json.loads(capsys.readouterr().out)
+    assert json.loads((second / "data.json").read_text()) == shown and "--load-point 1" in shown["command"]
+    for folder, words in ((first, "What it will add"), (second, "Foretold and measured")):
+        page = (folder / "report.html").read_text()
+        assert words in page and "meshperf predict" in page and words in (folder / "report.md").read_text()
+    assert main(["predict", "--check", str(out), graph, "--report", graph]) == 2
+    assert "error[MP1002]" in capsys.readouterr().err
+
+
 def test_two_steps_that_set_the_same_are_not_added_up() -> None:
     arms = [
         Arm(name="baseline", mesh="none"),

@@ -41,6 +41,7 @@ __all__ = ["command"]
     metavar="PREDICTION",
     help="Hold this prediction against the graph's measurement, which BUNDLE then is.",
 )
+@click.option("--report", type=click.Path(path_type=Path), metavar="DIR", help="Write a report into this folder too.")
 @click.option("--digest", metavar="SHA256", help="With --check: the digest that was kept from before measuring.")
 @click.option("--json", "as_json", is_flag=True, help="The document on stdout instead of the tables.")
 def command(
@@ -51,6 +52,7 @@ def command(
     load_point: int | None,
     out: Path | None,
     check: Path | None,
+    report: Path | None,
     digest: str | None,
     as_json: bool,
 ) -> int:
@@ -77,7 +79,9 @@ def command(
                 "a prediction that is checked has its graph and steps, and nothing is written",
                 hint="leave out --graph, --steps and --out",
             )
-        return run_check(reference, check, arm=arm, load_point=load_point, digest=digest, as_json=as_json)
+        return run_check(
+            reference, check, arm=arm, load_point=load_point, digest=digest, report=report, as_json=as_json
+        )
     if graph is None:
         raise UsageError(
             "MP1001",
@@ -93,5 +97,6 @@ def command(
         arm=arm,
         load_point=load_point,
         out=out or Path("prediction.json"),
+        report=report,
         as_json=as_json,
     )

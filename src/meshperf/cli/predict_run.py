@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shlex
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -16,7 +16,7 @@ from meshperf.analysis.prediction import Prediction, predict
 from meshperf.analysis.prediction_check import check_prediction
 from meshperf.analysis.prediction_conditions import conditions_of, other_conditions
 from meshperf.analysis.prediction_document import prediction_to_document
-from meshperf.cli.judged_bundle import judged_cells, judged_experiment
+from meshperf.cli.judged_bundle import judged_cells, judged_experiment, write_report
 from meshperf.cli.kept_prediction import read_prediction
 from meshperf.cli.kept_results import KeptExperiment
 from meshperf.cli.output import consoles
@@ -26,7 +26,15 @@ from meshperf.cli.predict_subject import PredictionSubject, candidate, predictio
 from meshperf.errors import ComparisonError, ExitCode, UsageError
 from meshperf.experiment.bundle_reading import open_bundle
 from meshperf.experiment.durable import storage_errors
-from meshperf.report.prediction import check_document, condition, show_check, show_prediction
+from meshperf.report.prediction import (
+    assemble_prediction,
+    check_document,
+    check_sections,
+    condition,
+    prediction_sections,
+    show_check,
+    show_prediction,
+)
 from meshperf.spec.experiment import Experiment
 from meshperf.spec.experiment_reading import experiment_from_document
 from meshperf.spec.reader import parse_document
@@ -44,6 +52,7 @@ def run_predict(
     arm: str | None,
     load_point: int | None,
     out: Path,
+    report: Path | None,
     as_json: bool,
 ) -> int:
     """Foretell, write the prediction and show it.
@@ -56,6 +65,8 @@ def run_predict(
     if out.exists():
         raise _there_already(out)
     refuse_bundle(out.parent)
+    if report is not None:
+        refuse_bundle(report)
     subject = prediction_subject(given, arm)
     kept = judged_experiment(reference)
     experiment = _experiment_of(kept)
@@ -75,6 +86,11 @@ def run_predict(
     document = prediction_to_document(prediction)
     _write_new(out, json.dumps(document, indent=1, ensure_ascii=False, allow_nan=False) + "\n")
     told = [*_of_prices(ladder), *_of_plan(prediction, subject)]
+    if report is not None:
+        words = ["meshperf", "predict", reference, "--graph", given, "--steps", ",".join(chosen)]
+        command = shlex.join([*words, "--load-point", str(point + 1), "--out", str(out)])
+        shown = prediction_sections(prediction, told=told)
+        _report(report, assemble_prediction(prediction, shown, data=document, command=command))
     if as_json:
         click.echo(json.dumps(document, indent=1, allow_nan=False))
     else:
@@ -87,7 +103,14 @@ def run_predict(
 
 
 def run_check(
-    reference: str, file: Path, *, arm: str | None, load_point: int | None, digest: str | None, as_json: bool
+    reference: str,
+    file: Path,
+    *,
+    arm: str | None,
+    load_point: int | None,
+    digest: str | None,
+    report: Path | None,
+    as_json: bool,
 ) -> int:
     """Hold a prediction against the measurement of its graph, and show it.
 
@@ -118,19 +141,26 @@ def run_check(
     ]
     run = next(run for run in judged if run.arm == chosen)
     told += [condition(each) for each in other_conditions(prediction.conditions, run)]
+    words = ["meshperf", "predict", "--check", str(file), reference, "--arm", chosen]
+    command = shlex.join([*words, "--load-point", str(point + 1)])
+    document = check_document(
+        prediction, checks, arm=chosen, experiment_id=kept.experiment_id, differences=told, command=command
+    )
+    if report is not None:
+        shown = check_sections(prediction, checks, arm=chosen, told=told)
+        _report(report, assemble_prediction(prediction, shown, data=document, command=command))
     if as_json:
-        command = shlex.join(["meshperf", "predict", "--check", str(file), reference, "--arm", chosen])
-        shown = check_document(
-            prediction, checks, arm=chosen, experiment_id=kept.experiment_id, differences=told,
-            command=command,
-        )  # fmt: skip
-        click.echo(json.dumps(shown, indent=1, allow_nan=False))
+        click.echo(json.dumps(document, indent=1, allow_nan=False))
         return ExitCode.OK
     to_show, _ = consoles()
     with to_show.capture() as captured:
         show_check(prediction, checks, to_show, arm=chosen, told=told)
     click.echo(captured.get(), nl=False)
     return ExitCode.OK
+
+
+def _report(folder: Path, files: Mapping[str, bytes]) -> None:
+    click.echo(f"the report is {write_report(files, folder)}", err=True)
 
 
 def _experiment_of(kept: KeptExperiment) -> Experiment:

@@ -7,7 +7,7 @@ assume is told before any figure. Where there is no interval, nothing is said to
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rich.console import Console
@@ -19,9 +19,18 @@ from meshperf.analysis.prediction_document import prediction_to_document
 from meshperf.analysis.records import Estimate, Violation
 from meshperf.report import console as terminal
 from meshperf.report import wording
+from meshperf.report.pages import pages
 from meshperf.report.tables import Cell, Column, Exhibit, Section, Table, Tone, cells
 
-__all__ = ["check_document", "check_sections", "condition", "prediction_sections", "show_check", "show_prediction"]
+__all__ = [
+    "assemble_prediction",
+    "check_document",
+    "check_sections",
+    "condition",
+    "prediction_sections",
+    "show_check",
+    "show_prediction",
+]
 
 _CLIENT = "client"
 _NOT_A_SUM = (
@@ -70,6 +79,19 @@ def show_check(
 ) -> None:
     """Print the measurement against the prediction."""
     terminal.show_sections(_title(prediction), check_sections(prediction, checks, arm=arm, told=told), console)
+
+
+def assemble_prediction(
+    prediction: Prediction, sections: Sequence[Section], *, data: Mapping[str, Any], command: str
+) -> dict[str, bytes]:
+    """Every file of the report by relative path, of a prediction or of its check.
+
+    Args:
+        data: the document that the sections are of.
+        command: what a reader types to have it again.
+    """
+    about = Section(key="about", title="How it was made", verbatim=(("Command", command),))
+    return pages(_title(prediction), [*sections, about], data=data, about="prediction", charts=tuple)
 
 
 def check_document(
