@@ -1,6 +1,6 @@
 """Run all tests in phases (see `tests/phases.py`): `python packaging/run_tests.py [PYTEST ARGUMENTS]`.
 
-Tests that only compute are run in two processes at once; what they print comes when they have ended. Exit code 0 when
+Shares of one kind are run in two processes at once; what the first prints comes when it has ended. Exit code 0 when
 no phase failed; a phase without tests has not failed, unless no phase has any (5, as pytest says it).
 """
 
@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-ORDER = (("computing-1", "computing-2"), ("alone",))
+ORDER = (("computing-1", "computing-2"), ("serving-1", "serving-2"), ("alone",))
 NO_TESTS = 5
 
 

@@ -1,8 +1,9 @@
-"""Which tests may run beside others: those that compute, and measure nothing.
+"""Which tests may run beside others: those that measure nothing.
 
-`pytest --phase NAME` runs the tests of one phase, and `packaging/run_tests.py` all phases: the two shares of what
-computes at once, on two cores, and alone after them whatever opens sockets, starts processes that are measured, or
-makes namespaces. A test belongs to exactly one phase; what is not known to compute only is run alone.
+`pytest --phase NAME` runs the tests of one phase, and `packaging/run_tests.py` all of them: two shares of what only
+computes at once, on two cores; then two shares of what serves and deploys, and mostly waits; and alone after them what
+holds real time to the truth, or runs whole experiments. A test belongs to exactly one phase; what nobody put into a
+share is run alone.
 """
 
 from __future__ import annotations
@@ -12,17 +13,29 @@ from pathlib import PurePath
 
 __all__ = ["ALONE", "PHASES", "may_hold", "phase_of"]
 
-FIRST_SHARE, SECOND_SHARE, ALONE = PHASES = ("computing-1", "computing-2", "alone")
-
-_SHARES = {
-    FIRST_SHARE: {"analysis", "properties"},
-    SECOND_SHARE: {"acceptance", "cli", "experiment", "interchange", "report", "spec", "store"},
+ALONE = "alone"
+_COMPUTING = {
+    "computing-1": {"analysis", "properties"},
+    "computing-2": {"acceptance", "cli", "experiment", "interchange", "report", "spec", "store"},
 }
-"""Packages by share, about as long as one another."""
-_DISTURBED = frozenset(
-    {"e2e", "needs_consul", "needs_envoy", "needs_istio", "needs_native", "needs_netns", "needs_tool"}
+_SERVING = {"serving-1": {"load", "workloads"}, "serving-2": {"cli", "environments", "meshes"}}
+"""Packages by share; the shares of a kind are about as long as one another."""
+PHASES = (*_COMPUTING, *_SERVING, ALONE)
+
+_REAL = frozenset({"needs_consul", "needs_envoy", "needs_istio", "needs_native", "needs_netns", "needs_tool"})
+"""Markers of tests that other processes are a part of."""
+_TIMED = frozenset(
+    {
+        "test_dispersion.py",
+        "test_experiment_by_tool.py",
+        "test_generators.py",
+        "test_native_arrivals.py",
+        "test_native_connections.py",
+        "test_native_conversion.py",
+        "test_truth.py",
+    }
 )
-"""Markers of tests that real processes and real time are a part of."""
+"""Files whose tests hold real time to the truth."""
 
 
 def phase_of(path: PurePath, markers: Collection[str]) -> str:
@@ -32,11 +45,14 @@ def phase_of(path: PurePath, markers: Collection[str]) -> str:
         path: of its file, below the folder of tests.
         markers: names of its markers.
     """
-    if _DISTURBED.intersection(markers):
+    package = path.parts[0]
+    if "e2e" in markers or path.name in _TIMED:
         return ALONE
-    return next((share for share, packages in _SHARES.items() if path.parts[0] in packages), ALONE)
+    computes = not _REAL.intersection(markers) and any(package in packages for packages in _COMPUTING.values())
+    shares = _COMPUTING if computes else _SERVING
+    return next((share for share, packages in shares.items() if package in packages), ALONE)
 
 
 def may_hold(phase: str, path: PurePath) -> bool:
     """Whether a file or folder below the folder of tests may have tests of a phase."""
-    return phase == ALONE or path.parts[0] in _SHARES[phase]
+    return phase == ALONE or path.parts[0] in {**_COMPUTING, **_SERVING}[phase]
