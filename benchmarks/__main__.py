@@ -42,6 +42,7 @@ NAMES = {
     "generators": "benchmarks.generators_truth",
     "history": "benchmarks.history_power",
     "report-size": "benchmarks.report_size",
+    "judging": "benchmarks.judging",
     "simulations": "benchmarks.simulations",
 }
 USUAL = ("speed", "stall", "delay", "dispersion", "memory", "acceptance")

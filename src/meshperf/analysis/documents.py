@@ -16,10 +16,10 @@ from enum import Enum
 from functools import lru_cache
 from typing import Any, Union, cast, get_args, get_origin, get_type_hints
 
-from meshperf.analysis.records import Comparison
+from meshperf.analysis.records import Comparison, NoiseFloor
 from meshperf.errors import DocumentError, Location
 
-__all__ = ["COMPARISON_VERSION", "comparison_from_document", "comparison_to_document", "plain"]
+__all__ = ["COMPARISON_VERSION", "comparison_from_document", "comparison_to_document", "floor_from_document", "plain"]
 
 COMPARISON_VERSION = 1
 _KIND = "meshperf-comparison"
@@ -46,6 +46,15 @@ def comparison_from_document(document: Mapping[str, Any]) -> Comparison:
         )
     body = {key: value for key, value in document.items() if key not in ("kind", "version")}
     return cast(Comparison, _record(Comparison, body, ""))
+
+
+def floor_from_document(document: Mapping[str, Any]) -> NoiseFloor:
+    """Read one entry of a comparison's `noise_floors`, its rounds left out.
+
+    Raises:
+        DocumentError: as `comparison_from_document`.
+    """
+    return cast(NoiseFloor, _record(NoiseFloor, {key: one for key, one in document.items() if key != "rounds"}, ""))
 
 
 def plain(record: object) -> Any:

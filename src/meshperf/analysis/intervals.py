@@ -161,9 +161,17 @@ def hodges_lehmann_bounds(values: Values, confidence: float) -> tuple[float, flo
     rank, reached = _signed_rank_cut(x.size, confidence)
     if rank == 0:
         return None
-    first, second = np.triu_indices(x.size)
+    first, second = _pairs(x.size)
     means = np.sort((x[first] + x[second]) / 2)
-    return float(np.median(means)), float(means[rank - 1]), float(means[-rank]), reached
+    middle = means.size // 2
+    centre = means[middle] if means.size % 2 else (means[middle - 1] + means[middle]) / 2
+    return float(centre), float(means[rank - 1]), float(means[-rank]), reached
+
+
+@lru_cache(maxsize=16)
+def _pairs(n: int) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
+    """Both places of each pair of n values, a value with itself included."""
+    return np.triu_indices(n)
 
 
 @lru_cache(maxsize=256)

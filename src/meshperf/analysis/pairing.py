@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 
 from meshperf.analysis.figures import slices_add_up
 from meshperf.spec.records import GuardReading, RunResult, Validity, ValidityState
@@ -29,6 +30,7 @@ __all__ = [
     "only_guarded",
     "pair_rounds",
     "set_aside",
+    "spans_apart",
     "why_excluded",
 ]
 
@@ -39,6 +41,8 @@ GENERATOR_GUARDS = frozenset({"busy_share", "client_delay_p99"})
 _MADE_AGAIN = "the round was made again"
 _NOT_THE_SUM = "its slices do not add up to its histogram"
 
+Span = tuple[datetime, datetime]
+"""From and to."""
 Resident = tuple[str, int]
 """Arm and twin: ("envoy", 1) is the A/A twin of envoy."""
 
@@ -166,13 +170,21 @@ def one_after_the_other(pairs: Sequence[Pair]) -> bool:
 
     Such rounds were paired by number only: whatever drifted meanwhile is in the difference.
     """
-    if len(pairs) < 2:
+    a, b = (
+        [(run.start_time, run.end_time) for run in side]
+        for side in ([pair.baseline for pair in pairs], [pair.candidate for pair in pairs])
+    )
+    return spans_apart(a, b)
+
+
+def spans_apart(baseline: Sequence[Span], candidate: Sequence[Span]) -> bool:
+    """The same of spans of time, one a round on either side."""
+    if len(baseline) < 2:
         return False
-    a, b = [pair.baseline for pair in pairs], [pair.candidate for pair in pairs]
     return any(
-        max(run.end_time for run in first) <= min(run.start_time for run in second)
-        and first[0].start_time < second[0].start_time  # of runs without a known time nothing is said
-        for first, second in ((a, b), (b, a))
+        max(end for _, end in first) <= min(start for start, _ in second)
+        and first[0][0] < second[0][0]  # of runs without a known time nothing is said
+        for first, second in ((baseline, candidate), (candidate, baseline))
     )
 
 

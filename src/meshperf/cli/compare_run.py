@@ -19,7 +19,7 @@ from meshperf.cli.compare_options import floor_of, margin_of
 from meshperf.cli.compare_pairs import Settings, Shown, judge_sources
 from meshperf.cli.compare_sources import Source, absolute_floors_of, margins_of, read_sources
 from meshperf.cli.outside_bundles import refuse_bundle
-from meshperf.errors import ExitCode, UsageError
+from meshperf.errors import ExitCode
 from meshperf.report import terminal, write
 from meshperf.spec.experiment import DEFAULT_MARGINS
 from meshperf.spec.reader import read_document
