@@ -1,8 +1,8 @@
 """How large is the report of many arms, and where do its bytes go?
 
-The runs are simulated, everything after them is the product's own: judgement, charts, tables, page. They are as talkative
-as measured ones: some 150 facts, a dozen claims with their evidence, guards, four components, sixty slices a run. Asked
-for: 20 arms at one load point, six rounds each, in less than 3 MB, all data inside the page included.
+The runs are simulated, everything after them is the product's own: judgement, charts, tables, page. They are as
+talkative as measured ones: some 150 facts, a dozen claims with evidence, guards, four components, sixty slices a run.
+Asked for: 20 arms at one load point, six rounds each, in less than 3 MB, all data inside the page included.
 """
 
 from __future__ import annotations

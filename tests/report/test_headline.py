@@ -184,7 +184,7 @@ def test_many_arms_are_told_over_a_metric_with_both_ends():
     )
     assert "CPU time per request, against baseline: 4 of 6 arms are less efficient" in text
     assert (
-        "Of 1 figures of 1 pair of candidates, the one against the other: 0 worse, 0 better, 0 equivalent and 1 not"
+        "Of 1 figure of 1 pair of candidates, the one against the other: 0 worse, 0 better, 0 equivalent and 1 not"
         in text
     )
     assert len(text) < 1300

@@ -100,8 +100,9 @@ def _named(pairs: Sequence[Pair]) -> str:
 
 
 def _not_comparable(comparison: Comparison, pairs: Sequence[Pair], of: str) -> str:
+    why = _reasons(_of_pairs(comparison, pairs))
     return (
-        f"Not comparable (class {wording.clean(of)}): {_named(pairs)}, because {_reasons(_of_pairs(comparison, pairs))}. "
+        f"Not comparable (class {wording.clean(of)}): {_named(pairs)}, because {why}. "
         "So nothing is said of what they cost, of their efficiency or of their power."
     )
 

@@ -95,8 +95,8 @@ def _told_of_candidates(of: Sequence[MetricComparison]) -> str:
         )
     ]
     return (
-        f"Of {len(of)} figures of {pairs} {'pair' if pairs == 1 else 'pairs'} of candidates, the one against the other: "
-        f"{wording.listing(counts)}."
+        f"Of {len(of)} {'figure' if len(of) == 1 else 'figures'} of {pairs} {'pair' if pairs == 1 else 'pairs'} of "
+        f"candidates, the one against the other: {wording.listing(counts)}."
     )
 
 

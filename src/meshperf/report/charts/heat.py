@@ -34,7 +34,7 @@ def heat(found: Sequence[Stretch]) -> Any | None:
     strays = sorted(abs(math.log(each.by_median)) for each in found if each.by_median > 0)
     usual = strays[int(len(strays) * 0.98) - 1 if len(strays) > 1 else 0]
     full = next((ratio for ratio in _FULL if math.log(ratio * _NEAR) >= usual), _FULL[-1])
-    cells = [
+    cells: list[dict[str, Any]] = [
         {
             "arm": clean(each.arm),
             "begin": round(rounds.index(each.round) + 0.02 + 0.96 * each.begin, 4),
