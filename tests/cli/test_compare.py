@@ -113,7 +113,17 @@ def test_a_loosened_rule_is_told_and_recorded(
     assert found["loosened"] == ["host.governor: unknown flag to note"]
     assert "loosened: host.governor" in comparison["comparability"]["rules"]
     assert main(["compare", *bundles, "--rules", str(rules)]) == 0
-    assert "- loosened: host.governor: unknown flag to note" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "- loosened: host.governor: unknown flag to note" in said
+    assert "rules were loosened: host.governor: unknown flag to note" in " ".join(
+        said.partition("In plain words")[2].split()
+    )
+    assert main(["compare", *bundles, "--rules", str(rules), "--out", str(tmp_path / "out")]) == 0
+    for name in ("report.html", "report.md"):
+        assert "loosened: host.governor: unknown flag to note" in (tmp_path / "out" / name).read_text().replace(
+            "\\", ""
+        )
+    assert "loosened: host.governor" in (tmp_path / "out" / "data.json").read_text()
 
 
 def test_a_mistake_in_the_rules_has_its_place(

@@ -105,6 +105,19 @@ def test_sessions_that_are_only_indicative_do_not_pass_silently(
     code, found = ask(*bundles, gate="margins: {cpu_per_request: 10%}", options=("--rules", str(rules)))
     assert code == 0 and list(_outcomes(found)) == ["envoy@change: CPU per request at most 10 % above envoy@main"]
     assert "loosened: host.governor" in found["comparisons"][0]["comparability"]["rules"]
+    assert found["loosened"] == ["host.governor: unknown flag to note"]
+
+
+def test_a_gate_that_holds_by_loosened_rules_says_so(
+    bundles: tuple[str, str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    gate, rules, page = tmp_path / "gate.yaml", tmp_path / "rules.yaml", tmp_path / "gate.md"
+    gate.write_text("gate: g\nmargins: {cpu_per_request: 10%}\n")
+    rules.write_text(LOOSE)
+    options = ["--against", str(gate), "--rules", str(rules), "--summary", str(page)]
+    assert main(["gate", *bundles, *options]) == 0
+    assert "The rules were loosened: host.governor: unknown flag to note." in capsys.readouterr().out
+    assert "loosened: host.governor: unknown flag to note" in page.read_text()
 
 
 def test_arms_may_be_named(bundles: tuple[str, str], ask: Ask, tmp_path: Path) -> None:

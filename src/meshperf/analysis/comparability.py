@@ -360,7 +360,9 @@ def _unknown(
         b=b.value if b.known else None,
         severity=f"unknown-{policy}",
         why=f"unknown is never equal ({reason})",
-        fix=f"record `{path}` in both arms",
+        fix=f"record `{path}` in both arms"
+        if paired
+        else f"record `{path}` in both; where you know it to be the same, lay a rule over ours (`--rules`)",
         arm=arms[1],
         against=arms[0],
     )

@@ -90,9 +90,9 @@ def run_gate(
     code = _exit_code(checks)
     _write(outputs, gate, checks, told, shown, sources, artifact=file, code=code)
     if as_json:
-        click.echo(json.dumps(_document(gate, checks, shown, code), indent=1, allow_nan=False))
+        click.echo(json.dumps(_document(gate, checks, shown, code, rules.loosened), indent=1, allow_nan=False))
     else:
-        click.echo(_text(gate, checks, shown, code), nl=False)
+        click.echo(_text(gate, checks, shown, code, rules.loosened), nl=False)
     return code
 
 
@@ -184,12 +184,12 @@ def _markdown(
         yield summary([], sources[0].runs)
 
 
-def _text(gate: Gate, checks: Sequence[Check], shown: Sequence[Shown], code: int) -> str:
+def _text(gate: Gate, checks: Sequence[Check], shown: Sequence[Shown], code: int, loosened: Sequence[str]) -> str:
     from meshperf.cli.output import consoles
 
     to_show, _ = consoles()
     with to_show.capture() as captured:
-        reasons = _unfit(shown)
+        reasons = (*_unfit(shown), *(f"The rules were loosened: {wording.clean(one)}." for one in loosened))
         terminal.show_sections(f"Gate {wording.clean(gate.name)}", [_section(checks, code, reasons)], to_show)
     return captured.get()
 
@@ -228,13 +228,16 @@ def _section(checks: Sequence[Check], code: int, points: tuple[str, ...] = ()) -
     )
 
 
-def _document(gate: Gate, checks: Sequence[Check], shown: Sequence[Shown], code: int) -> dict[str, Any]:
+def _document(
+    gate: Gate, checks: Sequence[Check], shown: Sequence[Shown], code: int, loosened: Sequence[str]
+) -> dict[str, Any]:
     return {
         "kind": _KIND,
         "version": 1,
         "gate": gate.name,
         "sha256": gate.digest,
         "exit_code": code,
+        "loosened": list(loosened),
         "checks": [
             {
                 "group": check.group,

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from meshperf.analysis.records import Comparison, MetricComparison, Verdict
 from meshperf.report import wording
-from meshperf.report.prose import judged
+from meshperf.report.prose import equal_by, judged
 
 __all__ = ["few", "own_metrics", "told_apart", "told_together"]
 
@@ -123,8 +123,8 @@ def _figure(of: MetricComparison) -> str:
     amount = wording.quantity(abs(of.added.value), of.added.unit)
     bracket = f"{wording.estimate(of.ratio)}, {wording.interval(of.ratio)}"
     if of.verdict is Verdict.EQUIVALENT:
-        margin = "" if of.margin is None else f", margin {wording.share(of.margin)}"
-        return f"{place} ({bracket}{margin})"
+        declared = equal_by(of)
+        return f"{place} ({bracket}{', ' + declared if declared else ''})"
     if of.verdict is Verdict.INCONCLUSIVE:
         more = (of.rounds_needed or 0) - of.ratio.n
         if more > 0:

@@ -17,7 +17,18 @@ from meshperf.report import wording
 from meshperf.report.absolute import absolute
 from meshperf.spec.records import Warning, WarningKind
 
-__all__ = ["ADVICE", "GRADES", "answer", "comparability", "grade", "judged", "metric_sentence", "related", "warnings"]
+__all__ = [
+    "ADVICE",
+    "GRADES",
+    "answer",
+    "comparability",
+    "equal_by",
+    "grade",
+    "judged",
+    "metric_sentence",
+    "related",
+    "warnings",
+]
 
 GRADES = {
     "A": "paired: every fact that must be equal is equal, and the arms were measured side by side in one session. "
@@ -170,8 +181,9 @@ def metric_sentence(metric: MetricComparison, comparison: Comparison) -> str:
     if metric.verdict is Verdict.BETTER:
         return f"{arm} saves {amount} {saves}{versus} ({evidence})."
     if metric.verdict is Verdict.EQUIVALENT:
-        margin = _held_by(metric)
-        return f"{arm} and {against} are equivalent {within}{margin} ({evidence})."
+        declared = equal_by(metric)
+        limit = f" up to the {declared}" if declared else ""
+        return f"{arm} and {against} are equivalent {within}{limit} ({evidence})."
     text = f"Inconclusive: what {arm} changes {within}{versus} is not decided ({evidence})"
     if metric.detectable is not None:
         text += f"; less than {wording.share(metric.detectable)} would mostly go unseen"
@@ -181,14 +193,16 @@ def metric_sentence(metric: MetricComparison, comparison: Comparison) -> str:
     return f"{text}; {wording.clean(metric.reason).rstrip('.')}." if metric.reason else f"{text}."
 
 
-def _held_by(metric: MetricComparison) -> str:
-    """What was declared to be no difference: the margin where the interval lies within it, else the absolute floor."""
+def equal_by(metric: MetricComparison) -> str:
+    """What was declared to be no difference: the margin where the interval lies within it, else the absolute floor;
+    empty where neither was.
+    """
     floor, narrow = metric.absolute_floor, metric.narrow
     if metric.margin is not None and (
         floor is None or narrow is None or 1 / (1 + metric.margin) < narrow.low <= narrow.high < 1 + metric.margin
     ):
-        return f" up to the margin of {wording.share(metric.margin)}"
-    return "" if floor is None else f" up to the absolute floor of {wording.quantity(floor, metric.unit, trim=True)}"
+        return f"margin of {wording.share(metric.margin)}"
+    return "" if floor is None else f"absolute floor of {wording.quantity(floor, metric.unit, trim=True)}"
 
 
 def _place(metric: str) -> tuple[str, str, str]:
