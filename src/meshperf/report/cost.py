@@ -162,6 +162,7 @@ def _added(of: CostReport, point: int) -> list[str]:
     by_amount = sorted(known, key=_added_value)
     told = by_amount if len(known) <= _APART else [by_amount[0], by_amount[-1]]
     listed = "; ".join(_one_added(each, of) for each in told)
+    listed = f"W{listed[1:]}" if listed.startswith("whether ") and len(known) <= _APART else listed
     return [listed + "."] if len(known) <= _APART else [f"Of {len(known)} arms, from the least to the most: {listed}."]
 
 
