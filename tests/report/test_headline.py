@@ -76,7 +76,7 @@ def test_an_undecided_metric_without_a_number_of_rounds_says_why():
 
 def test_equivalence_names_its_margin_and_is_no_difference():
     text = told(both(verdict=Verdict.EQUIVALENT))
-    assert "envoy and baseline are equivalent: at p50 (x5.78, 5.60 to 5.97, margin 5 %)." in text
+    assert "envoy and baseline are equivalent: at p50 (x5.78, 5.60 to 5.97, margin of 5 %)." in text
     assert "envoy and baseline are equally efficient: CPU time per request (" in text
     assert "costs more" not in text
 
@@ -140,6 +140,16 @@ def test_the_worst_class_of_several_pairs_is_told_first_and_each_pair_by_its_own
     assert text.startswith("Not comparable (class X): linkerd with baseline, because host.kernel differs")
     assert "envoy costs more than baseline" in text and "linkerd costs" not in text
     assert "Not the same (class X and class A)" in text
+
+
+def test_what_lowers_a_pair_is_told_of_that_pair():
+    other = comparison_with(arm="linkerd").metrics
+    comparison = both()
+    release = Violation(path="mesh.release", a="static", b="development", severity="CLOSE", why="", fix="")
+    pairs = (graded("A"), graded("D", release, arm="linkerd"))
+    text = told(replace(comparison, metrics=(*comparison.metrics, *other), pairs=pairs))
+    assert "; of linkerd with baseline: mesh.release differs (static and development)." in text
+    assert "of envoy with baseline" not in text
 
 
 def test_loosened_rules_and_unknown_facts_are_not_passed_over():
