@@ -193,13 +193,20 @@ def _floor(comparison: Comparison) -> str:
 
 
 def _not_the_same(comparison: Comparison, pairs: dict[str, list[Pair]]) -> str:
+    """The subject, and what keeps pairs from class A; reasons for class X were told at the beginning."""
     of = comparison.comparability
-    subject = wording.listing(list(comparison.subject)) if comparison.subject else "nothing that was declared"
-    said = [f"the subject ({subject})" if comparison.subject else subject]
+    subject = f"the subject ({wording.listing(list(comparison.subject))})"
+    said = [subject if comparison.subject else "nothing that was declared"]
     said += ["the session: arms were not measured side by side"] if "B" in pairs else []
-    if of.violations or any(v.severity != _NOTED for v in of.unknowns):
-        said.append(_reasons([of]))
+    for grade_ in ("D", "C", "B", "A"):
+        lowered = [each for each in _of_pairs(comparison, pairs.get(grade_, ())) if _has_reasons(each)]
+        if grade_ in pairs and lowered:
+            said.append(f"of {_named(pairs[grade_])}: {_reasons(lowered)}")
     loosened = of.rules.partition("; loosened: ")[2]
     said += [f"and rules were loosened: {wording.clean(loosened)}"] if loosened else []
     classes = wording.listing([f"class {each}" for each in pairs]) if pairs else f"class {of.grade}"
     return f"Not the same ({wording.clean(classes)}): {'; '.join(said)}."
+
+
+def _has_reasons(of: Comparability) -> bool:
+    return bool(of.violations) or any(v.severity != _NOTED for v in of.unknowns)
