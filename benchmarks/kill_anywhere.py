@@ -122,8 +122,12 @@ class Ground:
         return "hangs" if self.running.poll() is None else self.ended()
 
 
-def kill_meshperf(ground: Ground, kills: int, moments: random.Random) -> tuple[Finding, ...]:
-    """Kill meshperf, start it again, look for what is left of the one before."""
+def kill_meshperf(ground: Ground, kills: int, moments: random.Random, longest_s: float = 6.0) -> tuple[Finding, ...]:
+    """Kill meshperf, start it again, look for what is left of the one before.
+
+    Args:
+        longest_s: until the kill, from what was waited for [s].
+    """
     slowest_s, lost, left_ever, processes, done = 0.0, 0, 0, 0, 0
     for kill in range(kills):
         before_kill = set(ground.traces.sites)
@@ -132,7 +136,7 @@ def kill_meshperf(ground: Ground, kills: int, moments: random.Random) -> tuple[F
             ground.next_round()
         elif kill % 4:
             ground.open_site()
-        time.sleep(moments.uniform(0.05, 6.0))  # the moment is what is tried
+        time.sleep(moments.uniform(0.05, longest_s))  # the moment is what is tried
         ground.traces.look()
         if run.poll() is not None:
             print(f"{kill + 1:3}: ended by itself: {ground.ended()}", flush=True)
@@ -175,8 +179,12 @@ def swept_up(ground: Ground) -> int:
     return sum(line.startswith("swept up") for line in told.splitlines())
 
 
-def kill_single(ground: Ground, kills: int, moments: random.Random) -> tuple[Finding, ...]:
-    """Kill one process of a round under way; the site of that round has to go, and the experiment to go on."""
+def kill_single(ground: Ground, kills: int, moments: random.Random, longest_s: float = 3.0) -> tuple[Finding, ...]:
+    """Kill one process of a round under way; the site of that round has to go, and the experiment to go on.
+
+    Args:
+        longest_s: until the kill, from the moment at which the round has processes [s].
+    """
     left_ever, lost, unnamed, slowest_s = 0, 0, 0, 0.0
     victims: Counter[str] = Counter()
     for kill in range(kills):
@@ -186,7 +194,7 @@ def kill_single(ground: Ground, kills: int, moments: random.Random) -> tuple[Fin
         if site is None:
             print(f"{kill + 1:3}: no round began: {ground.ended()}", flush=True)
             continue
-        time.sleep(moments.uniform(0.0, 3.0))
+        time.sleep(moments.uniform(0.0, longest_s))
         name = stricken(site, moments)
         if name is None:
             print(f"{kill + 1:3}: the round had ended", flush=True)

@@ -18,11 +18,14 @@ _COMPUTING = {
     "computing-1": {"analysis", "properties"},
     "computing-2": {"acceptance", "cli", "experiment", "interchange", "report", "spec", "store"},
 }
-_SERVING = {"serving-1": {"load", "workloads"}, "serving-2": {"cli", "environments", "meshes"}}
-"""Packages by share; the shares of a kind are about as long as one another."""
+_SERVING = {
+    "serving-1": {"e2e/test_bad_input.py", "e2e/test_mesh_faults.py", "load", "workloads"},
+    "serving-2": {"cli", "e2e/test_kill_pods.py", "environments", "meshes"},
+}
+"""Packages, and files of others, by share; the shares of a kind are about as long as one another."""
 PHASES = (*_COMPUTING, *_SERVING, ALONE)
 
-_REAL = frozenset({"needs_consul", "needs_envoy", "needs_istio", "needs_native", "needs_netns", "needs_tool"})
+_REAL = frozenset({"e2e", "needs_consul", "needs_envoy", "needs_istio", "needs_native", "needs_netns", "needs_tool"})
 """Markers of tests that other processes are a part of."""
 _TIMED = frozenset(
     {
@@ -45,14 +48,15 @@ def phase_of(path: PurePath, markers: Collection[str]) -> str:
         path: of its file, below the folder of tests.
         markers: names of its markers.
     """
-    package = path.parts[0]
-    if "e2e" in markers or path.name in _TIMED:
+    if path.name in _TIMED:
         return ALONE
-    computes = not _REAL.intersection(markers) and any(package in packages for packages in _COMPUTING.values())
+    parts = {path.parts[0], path.as_posix()}
+    computes = not _REAL.intersection(markers) and any(parts & share for share in _COMPUTING.values())
     shares = _COMPUTING if computes else _SERVING
-    return next((share for share, packages in shares.items() if package in packages), ALONE)
+    return next((name for name, share in shares.items() if parts & share), ALONE)
 
 
 def may_hold(phase: str, path: PurePath) -> bool:
     """Whether a file or folder below the folder of tests may have tests of a phase."""
-    return phase == ALONE or path.parts[0] in {**_COMPUTING, **_SERVING}[phase]
+    packages = {PurePath(each).parts[0] for each in {**_COMPUTING, **_SERVING}.get(phase, ())}
+    return phase == ALONE or path.parts[0] in packages

@@ -25,7 +25,8 @@ import run_tests  # noqa: E402
         ("load/test_generators.py", ("needs_native",), "alone"),
         ("experiment/test_residents.py", ("needs_native",), "alone"),
         ("experiment/kinds/test_truth.py", ("needs_native",), "alone"),
-        ("analysis/test_compare.py", ("e2e",), "alone"),
+        ("e2e/test_run.py", ("e2e", "needs_native"), "alone"),
+        ("e2e/test_kill_pods.py", ("e2e", "needs_native"), "serving-2"),
         ("load/test_truth.py", (), "alone"),
         ("test_units.py", (), "alone"),
         ("new/test_new.py", (), "alone"),
@@ -42,6 +43,7 @@ def test_a_package_is_looked_into_where_it_may_have_tests_of_the_phase() -> None
     assert may_hold("computing-1", PurePath("analysis/test_compare.py"))
     assert not may_hold("computing-2", PurePath("analysis"))
     assert not may_hold("computing-1", PurePath("load/adapters"))
+    assert may_hold("serving-2", PurePath("e2e"))
     assert may_hold(ALONE, PurePath("analysis"))
 
 

@@ -29,10 +29,11 @@ def test_kills_leave_nothing_after_the_next_start_and_lose_no_round(
 ) -> None:
     command, moments = UnguardedCommand(tmp_path), random.Random(6)
     with Traces(command=command) as traces:
-        ground = Ground(folder=tmp_path, mesh=mesh, environment=environment, rounds=6, command=command, traces=traces)
+        ground = Ground(folder=tmp_path, mesh=mesh, environment=environment, rounds=4, command=command, traces=traces)
         findings = [
-            *kill_meshperf(ground, 4, moments),
-            *kill_single(ground, 3, moments),
+            # A round takes about two seconds here, and so do the moments reach over all of it.
+            *kill_meshperf(ground, 4, moments, longest_s=2.5),
+            *kill_single(ground, 3, moments, longest_s=1.5),
             *completed(ground),
         ]
     missed = [f"{finding.what}: {finding.figure}" for finding in findings if finding.met is not True]

@@ -54,7 +54,7 @@ def test_what_a_server_does_is_counted_by_its_reason(serve: Serve, constant: Con
     hostile = Hostile(misdeed)
     # Timeouts hold a connection each: there are enough for all that are under way.
     target = serve(hostile).target(connections=16, timeout_s=TIMEOUT_S)
-    recording = measure(target, constant(rate=100.0, duration_s=DURATION_S, drain_s=DRAIN_S))
+    recording = measure(target, constant(rate=200.0, duration_s=DURATION_S / 2, drain_s=DRAIN_S))
     phase = recording.phases[0]
     assert_adds_up(phase)
     assert phase.counts.offered == 50

@@ -27,7 +27,7 @@ def test_what_a_server_does_is_counted_by_its_reason(serve: Serve, constant: Con
     misdeed = HTTP2[name]
     hostile = HostileHttp2(misdeed)
     target = serve(hostile).target(protocol=Protocol.HTTP2, connections=4, streams=8, timeout_s=TIMEOUT_S)
-    recording = measure(target, constant(rate=60.0, duration_s=DURATION_S, drain_s=DRAIN_S))
+    recording = measure(target, constant(rate=120.0, duration_s=DURATION_S / 2, drain_s=DRAIN_S))
     phase = recording.phases[0]
     assert_adds_up(phase)
     assert phase.counts.offered == 30
