@@ -246,6 +246,30 @@ def test_other_margins_make_another_comparison(bundle: Path) -> None:
     assert found == {("MP2301", "MANIFEST.json"), ("MP2302", "comparison.json")}
 
 
+def test_an_absolute_floor_is_derived_again_and_another_one_is_found(tmp_path: Path) -> None:
+    bundle = sample.bundle(tmp_path, sample.TEXT + "absolute_floors: {p50: 2ms}\n")
+    assert verify(bundle).problems == ()
+    change(bundle / "comparison.json", lambda document: document[0]["metrics"][0].update(absolute_floor=1e-3))
+    reseal(bundle)
+    (problem,) = verify(bundle).problems
+    assert (problem.code, problem.place) == ("MP2302", "/0/metrics/0/absolute_floor")
+
+
+def test_a_comparison_of_before_a_field_was_known_is_still_right(bundle: Path) -> None:
+    def older(document: Any) -> None:
+        for metric in document[0]["metrics"]:
+            del metric["narrow_added"], metric["narrow_added_companion"]
+            for entry in metric["rounds"]:
+                del entry["unsteady"]
+
+    change(bundle / "comparison.json", older)
+    reseal(bundle)
+    assert verify(bundle).problems == ()
+    change(bundle / "comparison.json", lambda document: document[0]["metrics"][0].pop("margin"))
+    reseal(bundle)
+    assert [problem.place for problem in verify(bundle).problems] == ["/0/metrics/0/margin"]
+
+
 def test_a_round_left_out_makes_another_comparison(bundle: Path) -> None:
     journal = (bundle / "rounds.jsonl").read_text().splitlines(keepends=True)
     (bundle / "rounds.jsonl").write_text("".join(journal[1:]))
