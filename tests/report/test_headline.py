@@ -114,6 +114,11 @@ def test_a_matched_pair_says_that_the_session_was_another():
     assert "Not the same (class B): the subject (mesh and client_library); the session" in told(both("B"))
 
 
+def test_sets_of_runs_that_shared_no_rounds_are_not_called_rounds():
+    text = told(both("B", paired=False))
+    assert "How sure: 6 runs a side, which shared no rounds; in brackets" in text and "deployment" not in text
+
+
 def test_a_pilot_says_so_first_and_decides_nothing():
     text = told(replace(both(), pilot=True))
     assert text.startswith(

@@ -170,7 +170,9 @@ def _how_sure(comparison: Comparison, pairs: Sequence[Pair]) -> str:
     counted = [m.ratio.n for pair in pairs for m in own_metrics(comparison, pair) if m.ratio.n] or [comparison.rounds]
     fewest, most = min(counted), max(counted)
     count = f"{fewest}" if fewest == most else f"{fewest} to {most}"
-    said = [f"{count} {'round' if count == '1' else 'rounds'}, each a fresh deployment"]
+    together = all(m.paired for m in comparison.metrics)
+    what = ("round" if together else "run") + ("" if count == "1" else "s")
+    said = [f"{count} {what}{', each a fresh deployment' if together else ' a side, which shared no rounds'}"]
     excluded = len(comparison.rounds_excluded)
     said += [f"{excluded} more excluded"] if excluded else []
     if pairs and not comparison.pilot:
