@@ -5,10 +5,13 @@ What it decides: nothing about figures; it reads the arms alone, so the order is
     a step begins at the arm above it in the file that differs in the fewest settings
         (the baseline only where no other arm stands above; of several, the one with the fewest settings switched on,
         and of these the last, which may have been deployed beside it)
+    no step takes a proxy away or moves it: one proxy alone begins at the baseline or at the same one, and a pair may
+        begin at either of the two
     an arm with the settings of one above it is that arm again, and no step: put one beside each arm to be priced
     the whole is the last arm, against the baseline
     the sum takes, in the file's order, each step that brings a setting of the whole that no earlier one brought,
-        with the steps that lead to where it begins
+        with the steps that lead to where it begins; what an arm with fewer proxies than the whole adds counts only
+        on the way to the whole
 
 Why this way: an experiment file says it all already. A key of its own would be a second account of the same arms, which
 may contradict the first.
@@ -31,6 +34,7 @@ FEWEST_STEPS = 3
 MOST_SETTINGS = 2
 """Settings that one step may change: retries come with their timeout."""
 _NOT_SETTINGS = frozenset({"name", "cell"})
+_PROXIES, _BOTH = "proxies", "both"
 _WANTED = ""
 """Stands for an arm that is not of the price list; no arm has an empty name."""
 
@@ -134,7 +138,13 @@ def _nearest(name: str, above: Sequence[str], settings: Mapping[str, Mapping[str
     def distance(other: str) -> tuple[int, int]:
         return len(_changes(settings[other], settings[name])), len(_changes(settings[baseline], settings[other]))
 
-    return min(reversed(above), key=distance, default=baseline)
+    begins = [other for other in reversed(above) if _keeps_proxies(settings[other], settings[name])]
+    return min(begins, key=distance, default=baseline)
+
+
+def _keeps_proxies(before: Mapping[str, str], after: Mapping[str, str]) -> bool:
+    """Whether every proxy that is there before is there after: the client's alone and the server's alone are no step."""
+    return after[_PROXIES] in (before[_PROXIES], _BOTH)
 
 
 def _summed(
@@ -151,6 +161,7 @@ def _summed(
     brought: set[str] = set()
     for step in steps:
         fits = all(target[key] == value for key, value in step.changes.items())
+        fits = fits and settings[step.name][_PROXIES] == target[_PROXIES]
         if step.name != whole and fits and not brought.issuperset(step.changes):
             for name in (*_leading_to(step, by_name, same), step.name):
                 chosen[name] = None
