@@ -21,7 +21,7 @@ from simulated import BARE, ENVOY, HOST, facts_of
 
 from benchmarks.simulated_documents import BEGIN, CPU_S, MEDIAN_S, MEMORY_BYTES, REQUESTS, Noise, side
 from benchmarks.simulated_sessions import known
-from benchmarks.simulated_truth import Known
+from benchmarks.simulated_truth import Known, typical_sum
 from meshperf.analysis import Estimate, LadderOrder, LadderStep, check_prediction, compare, predict, price_ladder
 from meshperf.analysis.cost import arm_costs
 from meshperf.analysis.efficiency import cpu_line, own_runs, use_of
@@ -76,25 +76,34 @@ def prices(rng: np.random.Generator, noise: Noise, rounds: int) -> Iterator[Know
     """A price list: of arms that met, of arms of different groups, the sum, and what is left over."""
     ladder = price_ladder(_ladder_runs(rng, noise, rounds), ORDER, subject=("mesh",))
     factor = MEDIAN_S * noise.mean_factor
+    weights = {"http": (TIMES["http"], -1.0), "both": (TIMES["both"], -1.0, -TIMES["http"], 1.0)}
     for step, what in (("http", "price of a step"), ("both", "price of a step, arms of two groups")):
         found = ladder.price(step, "p50")
+        yield _amount(noise, what, found.price, weights[step])
         before = next(one.before for one in ORDER.steps if one.name == step)
-        yield known(what, found.price, (TIMES[step] - TIMES[before]) * factor)
         yield known(f"{what}, as a ratio", found.ratio, TIMES[step] / TIMES[before])
     total = ladder.sum("p50")
-    whole, summed = TIMES["both"] - 1, TIMES["http"] + TIMES["log"] - 2
-    yield known("the whole of a price list", total.whole, whole * factor)
-    yield known("the sum of a price list", total.total, summed * factor)
-    yield known("the residual of a price list", total.residual, (whole - summed) * factor, scale=whole * factor)
+    whole, summed = (TIMES["both"], -1.0), (TIMES["http"], TIMES["log"], -2.0)
+    yield _amount(noise, "the whole of a price list", total.whole, whole)
+    yield _amount(noise, "the sum of a price list", total.total, summed)
+    residual = _amount(noise, "the residual of a price list", total.residual, (*whole, *(-one for one in summed)))
+    yield replace(residual, scale=sum(whole) * factor)
+
+
+def _amount(noise: Noise, what: str, found: Estimate, weights: Sequence[float], *, unit: float = MEDIAN_S) -> Known:
+    """An amount whose truth is a sum of runs' figures, in all rounds and in the typical one."""
+    of_mean = known(what, found, sum(weights) * unit * noise.mean_factor)
+    return replace(of_mean, typical=unit * typical_sum(noise, *weights))
 
 
 def prediction(rng: np.random.Generator, noise: Noise, rounds: int) -> Iterator[Known]:
     """What a hop's price foretells of a chain of three, and how the measurement differs from it."""
     ladder = price_ladder(_ladder_runs(rng, noise, rounds), ORDER, subject=("mesh",))
     foretold = predict(CHAIN, ladder, ("http",), made_at=BEGIN - timedelta(days=1))
-    truth = HOPS * (TIMES["http"] - 1) * MEDIAN_S * noise.mean_factor
+    weights = (TIMES["http"], -1.0)
     (mean,) = (one.added for one in foretold.metrics if one.metric == "mean")
-    yield known("prediction of a call graph", mean, truth)
+    of_mean = _amount(noise, "prediction of a call graph", mean, weights, unit=HOPS * MEDIAN_S)
+    yield of_mean
     seen = {"workload.graph_digest": CHAIN.digest}
     runs = []
     for slot, (arm, level) in enumerate((("baseline", 1.0), ("envoy", TIMES["http"]))):
@@ -102,7 +111,7 @@ def prediction(rng: np.random.Generator, noise: Noise, rounds: int) -> Iterator[
         runs += _with_facts(side(arm, logs, first_slot=slot, slots=2), seen)
     (compared,) = compare(runs, baseline="baseline", subject=("mesh",), margins={})
     (check,) = (one for one in check_prediction(foretold, compared, runs, arm="envoy") if one.metric == "mean")
-    yield known("measured less foretold", check.difference, 0.0, scale=truth)
+    yield known("measured less foretold", check.difference, 0.0, scale=of_mean.truth)
 
 
 def money(rng: np.random.Generator, noise: Noise, rounds: int) -> Iterator[Known]:
@@ -111,19 +120,21 @@ def money(rng: np.random.Generator, noise: Noise, rounds: int) -> Iterator[Known
     factor = noise.mean_factor
     costs = arm_costs(runs, baseline="baseline", prices=PRICES, node="n")
     (at,) = (one for one in costs if one.arm == "envoy" and one.load_point == 1)
-    own, base = (_money(ARMS[arm]) * factor for arm in ("envoy", "baseline"))
+    own = _money(ARMS["envoy"]) * factor
     typical = math.exp(noise.median_log)
     yield replace(known("money of an arm by itself", at.used, own), typical=_money(ARMS["envoy"]) * typical)
     assert at.added is not None
-    yield known("money that an arm adds", at.added, own - base)
+    sides = (_money(ARMS["envoy"]), -_money(ARMS["baseline"]))
+    yield _amount(noise, "money that an arm adds", at.added, sides, unit=1.0)
     fleet = fleet_cost(runs, arm="envoy", baseline="baseline", pods=PODS, rate_rps=POD_RPS, prices=PRICES, node="n")
     assert fleet is not None
-    cores = PODS * (ARMS["envoy"].idle - ARMS["baseline"].idle + (ARMS["envoy"].cpu - 1) * CPU_S * POD_RPS) * factor
-    memory = PODS * (ARMS["envoy"].memory - 1) * MEMORY_BYTES * factor
-    yield known("cores of a fleet", fleet.cores, cores)
-    yield known("memory of a fleet", fleet.memory, memory)
-    monthly = (cores * NODE.vcpu_hour + memory / GIB * NODE.gib_hour) * HOURS
-    yield known("money of a fleet", fleet.monthly, monthly)
+    with_, without = (ARMS["envoy"], 1), (ARMS["baseline"], -1)
+    cores = [sign * PODS * (arm.idle + arm.cpu * CPU_S * POD_RPS) for arm, sign in (with_, without)]
+    memory = [sign * PODS * arm.memory * MEMORY_BYTES for arm, sign in (with_, without)]
+    monthly = [(c * NODE.vcpu_hour + m / GIB * NODE.gib_hour) * HOURS for c, m in zip(cores, memory, strict=True)]
+    yield _amount(noise, "cores of a fleet", fleet.cores, cores, unit=1.0)
+    yield _amount(noise, "memory of a fleet", fleet.memory, memory, unit=1.0)
+    yield _amount(noise, "money of a fleet", fleet.monthly, monthly, unit=1.0)
     line = cpu_line("envoy", [use_of(run) for run in own_runs(runs, "envoy")])
     assert line is not None
     slope, idle = ARMS["envoy"].cpu * CPU_S, ARMS["envoy"].idle

@@ -17,7 +17,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "analysis"))
 from simulated import BARE, ENVOY, HOST, facts_of
 
 from benchmarks.simulated_documents import MEDIAN_S, Logs, Noise, documents, paired, side
-from benchmarks.simulated_truth import Known
+from benchmarks.simulated_truth import Known, typical_sum
 from meshperf.analysis import Estimate, MetricComparison, Terms, judge_paired, judge_unpaired, noise_floors
 from meshperf.analysis.cross import Side, compare_sides
 from meshperf.analysis.propagation import convergences
@@ -40,13 +40,14 @@ def over_rounds(rng: np.random.Generator, noise: Noise, rounds: int) -> Iterator
     a, b = documents(base, noise.draw(rng, rounds) + math.log(TRUTH))
     (judged,) = judge_paired(paired(a, b), TERMS)
     metric, factor = judged.comparison, MEDIAN_S * noise.mean_factor
-    yield known("added amount, paired t", metric.added, (TRUTH - 1) * factor, scale=factor)
+    of_mean = known("added amount, paired t", metric.added, (TRUTH - 1) * factor, scale=factor)
+    yield replace(of_mean, typical=MEDIAN_S * typical_sum(noise, TRUTH, -1.0))
     yield from _narrow("paired", metric)
     (floor, *_) = noise_floors([*a, *side("baseline", twin, slots=2, twin=1)], ["baseline"])
     yield known("noise floor of an arm and its twin", floor.ratio, 1.0)
     own = summarise(b, a).figures["p50"]
-    of_mean, of_median = (MEDIAN_S * TRUTH * math.exp(log) for log in (noise.mean_log, noise.median_log))
-    yield replace(known("an arm by itself, geometric mean", own, of_mean), typical=of_median)
+    all_rounds, typical = (MEDIAN_S * TRUTH * math.exp(log) for log in (noise.mean_log, noise.median_log))
+    yield replace(known("an arm by itself, geometric mean", own, all_rounds), typical=typical)
 
 
 def apart(rng: np.random.Generator, noise: Noise, rounds: int) -> Iterator[Known]:
@@ -54,7 +55,8 @@ def apart(rng: np.random.Generator, noise: Noise, rounds: int) -> Iterator[Known
     a, b = documents(noise.draw(rng, rounds), noise.draw(rng, rounds) + math.log(TRUTH))
     (judged,) = judge_unpaired(a, b, TERMS)
     factor = MEDIAN_S * noise.mean_factor
-    yield known("added amount, Welch", judged.comparison.added, (TRUTH - 1) * factor, scale=factor)
+    of_mean = known("added amount, Welch", judged.comparison.added, (TRUTH - 1) * factor, scale=factor)
+    yield replace(of_mean, typical=(TRUTH - 1) * MEDIAN_S * math.exp(noise.median_log))
     yield from _narrow("unpaired", judged.comparison)
 
 
@@ -78,7 +80,9 @@ def through_baselines(rng: np.random.Generator, noise: Noise, rounds: int) -> It
     if metric.companion is not None:
         yield known("ratio of ratios, rank-sum HL", metric.companion, TRUTH)
     added = (1.5 * TRUTH - 1) * 1.4 - (1.5 - 1)
-    yield known("added amounts of two sessions, Welch", metric.added, added * factor, scale=factor)
+    typical = 1.4 * typical_sum(noise, 1.5 * TRUTH, -1.0) - typical_sum(noise, 1.5, -1.0)
+    of_mean = known("added amounts of two sessions, Welch", metric.added, added * factor, scale=factor)
+    yield replace(of_mean, typical=MEDIAN_S * typical)
 
 
 def coarse(rng: np.random.Generator, noise: Noise, rounds: int) -> Iterator[Known]:

@@ -4,10 +4,11 @@ Three kinds of noise of a run, all with an sd of 3 %: normal; heavy, where one r
 slower on average; long, Laplace's, whose tails are long on both sides. Fewer experiments are made than for the other
 tables: every one is judged from its documents to the figure that a reader sees.
 
-An interval of one arm by itself (its own figures, its money, its line of CPU time, how fast a control plane converges)
-meets bad runs on one side only, and half of all sets of six rounds hold none. It is asked to hold the typical round's
-figure. The mean over all rounds to come, bad ones too, it holds less often: no interval knows of what it has not seen.
-Both are shown, and the second is marked. Differences between arms are not concerned: either arm may have the bad run.
+Where bad runs may be all on one side they skew what is averaged: a figure of one arm by itself, and an amount that an
+arm adds when it is several times what it is added to. Such an interval is asked to hold the typical round's figure.
+The mean over all rounds to come, bad ones too, it holds less often: half of all sets of six rounds hold no bad run of
+an arm, and no interval knows of what it has not seen. Both are shown, and the second is marked. Ratios of arms are not
+concerned, for either arm may have the bad run.
 """
 
 from __future__ import annotations

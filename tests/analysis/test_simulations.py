@@ -3,6 +3,7 @@
 Seeds are fixed, so these do not flicker; bounds are wide enough for the few experiments that are made here.
 """
 
+import numpy as np
 import pytest
 
 from benchmarks.simulations import TABLES, main
@@ -81,11 +82,11 @@ def test_a_family_of_metrics_makes_no_more_false_differences_than_one():
 def test_every_other_interval_covers_the_truth_too():
     """All that is published, few experiments each: over all rows the share is near the nominal one."""
     table = intervals(3, 16)
-    shares, names = _column(table, "coverage"), set(_column(table, "interval"))
+    names = set(_column(table, "interval"))
     assert len(names) > 40
-    assert sum(map(float, shares)) / len(shares) == pytest.approx(0.95, abs=0.03)
+    assert np.mean([float(row[5]) for row in table.rows[1:] if not row[-1]]) == pytest.approx(0.955, abs=0.025)
     unasked = [row for row in table.rows[1:] if row[-1]]
-    assert {row[1] for row in unasked} == {"heavy"} and len(unasked) == 5 * 3
+    assert {row[1] for row in unasked} == {"heavy"} and names >= {f"{row[0]}, typical round" for row in unasked}
     assert sum(not finding.limit for finding in table.findings) == len(unasked)
 
 
