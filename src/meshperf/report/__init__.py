@@ -19,7 +19,15 @@ if TYPE_CHECKING:
     from meshperf.analysis.records import Comparison
     from meshperf.spec.imported import Imported
 
-__all__ = ["terminal", "terminal_ladders", "terminal_run", "write", "write_imported", "write_runs"]
+__all__ = [
+    "terminal",
+    "terminal_efficiency",
+    "terminal_ladders",
+    "terminal_run",
+    "write",
+    "write_imported",
+    "write_runs",
+]
 
 
 def write(
@@ -136,6 +144,24 @@ def terminal_ladders(
         if found is not None:
             title = f"{wording.clean(comparison.experiment)}, {context.place(comparison)}"
             show_sections(title, [price_list.section(found, runs)], console)
+
+
+def terminal_efficiency(
+    comparisons: Sequence[Comparison], runs: Sequence[RunResult], console: Console, *, ladders_only: bool = True
+) -> None:
+    """Print what the load points of an experiment say together of efficiency and power.
+
+    Args:
+        runs: all runs of the experiment.
+        ladders_only: nothing for cells without a ladder of rates or concurrencies, whose load points say it already.
+    """
+    from meshperf.report import efficiency, wording
+    from meshperf.report.console import show_sections
+
+    for study in efficiency.studies_of(comparisons, runs):
+        if study.rates or study.concurrencies or not ladders_only:
+            title = wording.clean(comparisons[0].experiment)
+            show_sections(title, [efficiency.section(study, comparisons, runs)], console)
 
 
 def terminal(comparison: Comparison, console: Console) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from meshperf.analysis.records import Comparison
 from meshperf.report import charts as drawing
-from meshperf.report import context, data, matrix, naming, sections, wording
+from meshperf.report import context, data, efficiency, matrix, naming, sections, wording
 from meshperf.report import ladder as price_list
 from meshperf.report.charts.drawing import Drawing
 from meshperf.report.charts.matrix import matrix_chart
@@ -75,6 +75,16 @@ def assemble(
         if grid is not None:
             files |= _pictures(grid)
         parts.insert(0, Part(heading=None, prefix="", sections=top, drawings={"matrix": grid} if grid else {}))
+    studies = efficiency.studies_of(comparisons, runs)
+    for number, study in enumerate(studies, start=1):
+        prefix = f"efficiency-{number}-" if several else ""
+        drawings = efficiency.drawings(study, runs, prefix=prefix) if drawn else ()
+        for each in drawings:
+            files |= _pictures(each)
+        own_section = (efficiency.section(study, comparisons, runs),)
+        parts.append(
+            Part(heading=None, prefix=prefix, sections=own_section, drawings={each.name: each for each in drawings})
+        )
     priced = [(of.cell, ladder) for of, ladder in zip(comparisons, ladders, strict=True) if ladder is not None]
     if priced:
         files["price-list.csv"] = price_list.ladder_csv(priced).encode("utf-8", "replace")
@@ -91,6 +101,7 @@ def assemble(
             command=command,
             experiment_text=experiment_text,
             ladders=[ladder for _, ladder in priced],
+            efficiency=[efficiency.as_plain(study) for study in studies],
         )
     )
     title = wording.clean(comparisons[0].experiment) or "unnamed experiment"

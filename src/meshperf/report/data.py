@@ -38,8 +38,13 @@ def document(
     command: str,
     experiment_text: str,
     ladders: Sequence[Ladder] = (),
+    efficiency: Sequence[Mapping[str, Any]] = (),
 ) -> dict[str, Any]:
-    """Everything the report shows, as plain JSON values in SI units. `ladders`: price lists, where there are any."""
+    """Everything the report shows, as plain JSON values in SI units.
+
+    Args:
+        ladders: price lists, where there are any. efficiency: what load points say together, by cell, as JSON values.
+    """
     return {
         "format": FORMAT,
         "command": command,
@@ -47,6 +52,7 @@ def document(
         "facts": _plain(facts),
         "comparisons": _plain(comparisons),
         **({"price_lists": _plain(ladders)} if ladders else {}),
+        **({"efficiency": list(efficiency)} if efficiency else {}),
         "runs": [_run(run) for run in runs],
     }
 

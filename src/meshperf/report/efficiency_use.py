@@ -44,8 +44,8 @@ def wire_table(study: EfficiencyStudy, named: Named) -> Table:
     )
     note = (
         "Bytes a request. Generator and services: what their sockets carried (heads, bodies, TLS records). Interface: "
-        "whole frames at the service's pod, acknowledgements too; only pods have one. Each place is another hop: they are "
-        "never summed."
+        "whole frames at the service's pod, acknowledgements too; only pods have one. Each place is another hop: they "
+        "are never summed."
     )
     return Table(caption="Bytes on the wire", columns=columns, rows=tuple(rows), note=note)
 
