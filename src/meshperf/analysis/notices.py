@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from meshperf.analysis.host_notes import varying_clock
 from meshperf.analysis.intervals import COMPANION_ROUNDS
 from meshperf.analysis.pairing import why_excluded
 from meshperf.analysis.records import Comparability, MetricComparison
@@ -73,6 +74,7 @@ def general_warnings(
         text = f"{len(redone)} attempt(s) at a round were excluded whole and made again: {'; '.join(redone)}."
         found.append(Warning(kind=WarningKind.ROUND_EXCLUDED, text=text, figures={"attempts": float(len(redone))}))
     found += _of_the_runs(runs)
+    found += varying_clock(runs)
     unknown = sorted({entry.path for entry in comparability.unknowns if entry.severity != "unknown-note"})
     if unknown:
         found.append(

@@ -62,6 +62,8 @@ ADVICE = {
     WarningKind.DOWNGRADED: "Compare it with arms that keep the protocol only as what the mesh makes of it, or set the "
     "mesh to keep it.",
     WarningKind.NOT_STEADY: "No run is left out for it: warm up for longer, or look for what changed at that time.",
+    WarningKind.VARYING_CLOCK: "Set the governor to performance, or measure on a machine that keeps its clock; until "
+    "then believe ratios of arms that were interleaved, and no absolute figure.",
     WarningKind.FEW_ROUNDS: "Ask for more rounds; six are the fewest that usually decide.",
     WarningKind.POOLED_TAIL: "Measure longer, or at a higher rate, until a round holds 10 000 requests per arm.",
     WarningKind.NOISE_FLOOR: "Do not act on this difference: two copies of the same arm differ as much here.",

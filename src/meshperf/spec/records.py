@@ -188,6 +188,7 @@ class WarningKind(StrEnum):
     COARSE_TIMES = "coarse-times"
     DOWNGRADED = "protocol-downgraded"
     NOT_STEADY = "not-steady"
+    VARYING_CLOCK = "varying-clock"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
