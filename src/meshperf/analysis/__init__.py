@@ -12,6 +12,7 @@ from meshperf.analysis.intervals import (
     mean_amount,
     ratio_estimate,
 )
+from meshperf.analysis.joint_planning import Asked, JointPlan, RoundLength, plan_together
 from meshperf.analysis.ladder import Ladder, LadderSum, StepPrice, price_ladder
 from meshperf.analysis.ladder_order import LadderOrder, LadderStep, ladder_orders
 from meshperf.analysis.noise_floor import noise_floors
@@ -39,6 +40,7 @@ from meshperf.analysis.records import (
     MetricComparison,
     NoiseFloor,
     ObjectiveOutcome,
+    PlannedEnd,
     RoundFigure,
     SecondVerdict,
     Verdict,
@@ -58,10 +60,12 @@ __all__ = [
     "TAIL_REQUESTS",
     "UNITS",
     "ArmSummary",
+    "Asked",
     "Comparability",
     "Comparison",
     "ComponentCost",
     "Estimate",
+    "JointPlan",
     "JudgedMetric",
     "Ladder",
     "LadderOrder",
@@ -73,10 +77,12 @@ __all__ = [
     "NonInferiority",
     "ObjectiveOutcome",
     "Pilot",
+    "PlannedEnd",
     "Prediction",
     "Reading",
     "ResolutionPlan",
     "RoundFigure",
+    "RoundLength",
     "SecondVerdict",
     "StepPrice",
     "StoppingPlan",
@@ -108,6 +114,7 @@ __all__ = [
     "packaged_rules",
     "pilot_of",
     "plan_stopping",
+    "plan_together",
     "predict",
     "prediction_from_document",
     "prediction_to_document",

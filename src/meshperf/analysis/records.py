@@ -18,6 +18,7 @@ __all__ = [
     "MetricComparison",
     "NoiseFloor",
     "ObjectiveOutcome",
+    "PlannedEnd",
     "RoundFigure",
     "SecondVerdict",
     "Verdict",
@@ -221,6 +222,32 @@ class ObjectiveOutcome:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PlannedEnd:
+    """How an experiment ended whose rounds a pilot planned for a resolution."""
+
+    resolution: Mapping[str, float]
+    """By metric, the half-width asked for, as a share."""
+    planned: int
+    """Rounds that were planned, the most that could be made."""
+    made: int
+    needed: int | None
+    """Rounds that all resolutions were planned to take; None: more than 200. More than `planned`: the file allowed
+    fewer."""
+    pilot_rounds: int
+    """That the plan rests on; none of them counts."""
+    scale: float
+    """Times the file's `duration` that a round counted."""
+    looks: tuple[int, ...]
+    """After how many rounds the results were to be judged."""
+    early: bool
+    """It ended at a look before the last."""
+    reached: bool
+    """Every interval is as narrow as asked for."""
+    why: str
+    """Why it ended, in words."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Comparison:
     """All rounds judged together, for one load point of one cell."""
 
@@ -242,6 +269,8 @@ class Comparison:
     primary_family: tuple[str, ...] = ("p50", "p90", "cpu_per_request")
     alpha: float = 0.05
     pilot: bool = False
+    planned: PlannedEnd | None = None
+    """Where a resolution was asked for; `alpha` is then the level of the look that ended it. None: nobody asked."""
     pairs: tuple[Comparability, ...] = ()
     """Comparability of every judged pair, candidate against candidate included; `comparability` is that of the
     candidates against the baseline taken together."""

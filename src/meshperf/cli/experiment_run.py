@@ -24,6 +24,7 @@ from meshperf.experiment.bundle_reading import MANIFEST, BundleView
 from meshperf.experiment.bundle_replacement import replace_bundle, settle_replacement
 from meshperf.experiment.feasibility import require_feasible
 from meshperf.experiment.judgement import judge_runs
+from meshperf.experiment.planned import execute_planned
 from meshperf.experiment.runner import execute
 from meshperf.spec.experiment import Experiment
 from meshperf.spec.records import RunResult
@@ -61,11 +62,14 @@ def run_experiment(
         to_tell.print(f"results go to {bundle.path}", markup=False)
         try:
             with ExperimentProgress(to_tell) as progress:
-                runs = execute(experiment, bundle, state_dir=state_dir(), pilot=quick, listener=progress.show)
+                if experiment.resolution and not quick:
+                    runs = execute_planned(experiment, bundle, state_dir=state_dir(), listener=progress.show)
+                else:
+                    runs = execute(experiment, bundle, state_dir=state_dir(), pilot=quick, listener=progress.show)
         except KeyboardInterrupt:
             to_tell.print(_go_on(bundle.path, file, quick=quick), markup=False)
             raise
-        comparisons = judge_runs(experiment, runs, bundle.excluded())
+        comparisons = judge_runs(experiment, runs, bundle.excluded(), plan=bundle.plan())
         documents = [analysis.comparison_to_document(comparison) for comparison in comparisons]
         bundle.write_comparison(documents)
         report.write(
@@ -82,6 +86,7 @@ def run_experiment(
     else:
         for comparison in comparisons:
             report.terminal(comparison, to_show)
+        report.terminal_efficiency(comparisons, runs, to_show)
         report.terminal_ladders(comparisons, runs, to_show, experiment_text=shown_text(bundle.experiment_text()))
     to_tell.print(f"report: {bundle.path / 'report.html'}", markup=False)
     to_tell.print(f"check it: meshperf verify {shlex.quote(str(bundle.path))}", markup=False)

@@ -17,7 +17,7 @@ __all__ = ["ExperimentProgress", "describe"]
 _LOG_EVERY_S = 15.0
 _SCREEN_EVERY_S = 1.0
 """Drawing costs CPU time that the measured processes could notice, so once a second must do."""
-_MILESTONES = ("planned", "resumed", "chosen", "saved", "excluded")
+_MILESTONES = ("plan", "planned", "resumed", "chosen", "saved", "excluded")
 
 
 class ExperimentProgress:
@@ -60,7 +60,7 @@ class ExperimentProgress:
 
 def describe(event: Event) -> str:
     """One line: `round 2/6 · measuring · 498.7/s · p50 182 us · p99 1.4 ms · 2:10 left`."""
-    parts = [f"round {event.round}/{event.rounds}", event.stage]
+    parts = [f"{'pilot round' if event.pilot else 'round'} {event.round}/{event.rounds}", event.stage]
     if event.note:
         parts.append(event.note)
     if event.achieved_rps is not None:

@@ -169,7 +169,8 @@ def _kind(document: Document) -> tuple[str, list[str]]:
 
         return _smp_words(smp_from_document(document))
     experiment = experiment_from_document(document)
-    return f"experiment `{experiment.name}`, {len(experiment.arms)} arm(s), {experiment.rounds} round(s)", []
+    rounds = f"{'at most ' if experiment.resolution else ''}{experiment.rounds} round(s)"
+    return f"experiment `{experiment.name}`, {len(experiment.arms)} arm(s), {rounds}", []
 
 
 def _is_smp(data: Any) -> bool:

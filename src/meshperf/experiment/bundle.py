@@ -37,6 +37,8 @@ from meshperf.experiment.bundle_reading import (
     FORMAT,
     JOURNAL,
     MANIFEST,
+    PILOT,
+    PLAN,
     RESULTS,
     UNDER_WAY,
     BundleView,
@@ -50,6 +52,7 @@ from meshperf.experiment.durable import BESIDE, storage_errors, write_whole
 from meshperf.experiment.kept_templates import keep_templates
 from meshperf.spec.experiment import Experiment
 from meshperf.spec.records import Facts, RunResult
+from meshperf.spec.run_plan import RunPlan, plan_to_document
 from meshperf.spec.smp import result_to_document
 
 __all__ = ["Bundle", "BundleView", "ExcludedRun", "Manifest", "occupied", "open_bundle"]
@@ -72,6 +75,11 @@ class Bundle(BundleView):
     def experiment_id(self) -> str:
         """The name under which the store and every run of this bundle know the experiment."""
         return self._manifest.experiment_id
+
+    @property
+    def command(self) -> str:
+        """What to type to measure again."""
+        return self._manifest.command
 
     # Opening -----------------------------------------------------------------------------------------------------
 
@@ -205,6 +213,12 @@ class Bundle(BundleView):
     def write_facts(self, facts: Facts) -> None:
         """Write the facts captured at the begin."""
         self._files.write(ENVIRONMENT, _json({"facts": {name: asdict(fact) for name, fact in sorted(facts.items())}}))
+        self._write_manifest()
+
+    def write_plan(self, plan: RunPlan) -> None:
+        """Fix what the pilot planned. The pilot's bundle is complete by now, and its manifest is listed in ours."""
+        self._files.write(PLAN, _json(plan_to_document(plan)))
+        self._files.adopt(f"{PILOT}/{MANIFEST}")
         self._write_manifest()
 
     def write_comparison(self, comparisons: Sequence[Mapping[str, Any]]) -> None:

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from meshperf.experiment.bundle_lock import LOCK_NAME
-from meshperf.experiment.bundle_reading import EXCLUDED, JOURNAL, MANIFEST, RESULTS, TEMPLATES
+from meshperf.experiment.bundle_reading import EXCLUDED, JOURNAL, MANIFEST, PILOT, PLAN, RESULTS, TEMPLATES
 from meshperf.experiment.durable import BESIDE, storage_errors, write_whole
 
 __all__ = ["Ledger"]
@@ -74,7 +74,12 @@ class Ledger:
         with storage_errors(self._folder):
             files = [path for path in self._folder.rglob("*") if path.is_file() and not path.is_symlink()]
         names = (path.relative_to(self._folder).as_posix() for path in sorted(files))
-        return [name for name in names if name not in (MANIFEST, LOCK_NAME)]
+        return [name for name in names if name not in (MANIFEST, LOCK_NAME) and not self._of_the_pilot(name)]
+
+    def _of_the_pilot(self, name: str) -> bool:
+        """A file that the manifest of the pilot's own bundle lists; that manifest is ours once the pilot is over."""
+        over = (self._folder / PLAN).is_file()
+        return name.startswith(f"{PILOT}/") and not (over and name == f"{PILOT}/{MANIFEST}")
 
     def _note(self, name: str, data: bytes) -> str:
         digest = hashlib.sha256(data).hexdigest()

@@ -23,6 +23,7 @@ from meshperf.spec.experiment import Experiment, read_experiment
 from meshperf.spec.graph_reading import read_graph
 from meshperf.spec.graph_workload import with_graph
 from meshperf.spec.records import Fact, Facts, RunResult
+from meshperf.spec.run_plan import RunPlan, plan_from_document
 from meshperf.spec.smp import result_from_document
 
 __all__ = [
@@ -34,6 +35,8 @@ __all__ = [
     "GRAPH",
     "JOURNAL",
     "MANIFEST",
+    "PILOT",
+    "PLAN",
     "RESULTS",
     "TEMPLATES",
     "UNDER_WAY",
@@ -59,6 +62,10 @@ TEMPLATES = "templates"
 """Copies of the configuration templates that arms of the experiment name."""
 GRAPH = "graph.yaml"
 """Among the templates: the user's own workload graph."""
+PLAN = "plan.json"
+"""What the pilot planned, where the experiment asks for a resolution; there before the first round that counts."""
+PILOT = "pilot"
+"""A bundle inside the bundle: the pilot's rounds, which never count. Its manifest lists its own files."""
 UNDER_WAY = "round-under-way.json"
 """There while a round is measured; a crash leaves it, and the next writer makes an excluded record of it."""
 
@@ -231,6 +238,20 @@ class BundleView:
             raise DocumentError(
                 "MP2201", f"the facts cannot be understood: {problem!r}", location=Location(path=path)
             ) from problem
+
+    def plan(self) -> RunPlan | None:
+        """What the pilot planned; None where nothing was planned yet, or no resolution was asked for.
+
+        Raises:
+            DocumentError: it cannot be read.
+        """
+        path = self.path / PLAN
+        return plan_from_document(read_json(path), path=path) if path.is_file() else None
+
+    def pilot(self) -> BundleView | None:
+        """The bundle of the pilot's rounds; None where there is none."""
+        folder = self.path / PILOT
+        return BundleView(folder) if (folder / MANIFEST).is_file() else None
 
     def comparisons(self) -> list[dict[str, Any]] | None:
         """Comparison documents, one a load point; None when nothing was judged yet."""

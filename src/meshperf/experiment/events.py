@@ -16,7 +16,7 @@ class Event:
     """A moment of a running experiment. Figures are of the stage under way; None before any reply."""
 
     stage: str
-    """planned, resumed, chosen, starting …, warm-up, pilot, measuring, control, saved, excluded."""
+    """plan, planned, resumed, chosen, starting …, warm-up, pilot, measuring, control, saved, excluded."""
     round: int
     rounds: int
     elapsed_s: float
@@ -27,6 +27,8 @@ class Event:
     p50_s: float | None = None
     p99_s: float | None = None
     failed: int = 0
+    pilot: bool = False
+    """The round is one of the pilot that plans the experiment, and never counts."""
 
 
 Listener = Callable[[Event], None]

@@ -10,7 +10,7 @@ What it refuses: to drop a round because of what it measured. Guards look at the
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -37,12 +37,22 @@ _BROKEN_ROUND = frozenset({_NOT_UP, "MP5104", "MP5301", "MP5302", "MP5303"})
 
 
 def execute(
-    experiment: Experiment, bundle: Bundle, *, state_dir: Path, listener: Listener, pilot: bool = False
+    experiment: Experiment,
+    bundle: Bundle,
+    *,
+    state_dir: Path,
+    listener: Listener,
+    pilot: bool = False,
+    slice_s: float | None = None,
+    enough: Callable[[int], bool] = lambda made: False,
 ) -> tuple[RunResult, ...]:
     """Run every round that the bundle does not have yet.
 
     Args:
-        pilot: the experiment was shortened to see that it works; its results are labelled so and decide nothing.
+        pilot: the experiment was shortened to see that it works, or plans another one; its results are labelled so and
+            decide nothing.
+        slice_s: length of a slice that was found before [s]; None: the first round finds it.
+        enough: asked after every round, with the number of finished ones, whether no more are to be made.
 
     Returns:
         All runs of the bundle's finished rounds.
@@ -55,7 +65,16 @@ def execute(
     require_feasible(experiment)
     experiment = with_kept_templates(experiment, bundle.path)
     plan = make_plan(experiment)
-    loop = _Loop(experiment=experiment, bundle=bundle, plan=plan, state_dir=state_dir, listener=listener, pilot=pilot)
+    loop = _Loop(
+        experiment=experiment,
+        bundle=bundle,
+        plan=plan,
+        state_dir=state_dir,
+        listener=listener,
+        pilot=pilot,
+        slice_s=experiment.slice_s or slice_s,
+        enough=enough,
+    )
     loop.run()
     return tuple(bundle.runs())
 
@@ -68,7 +87,8 @@ class _Loop:
     state_dir: Path
     listener: Listener
     pilot: bool
-    slice_s: float | None = None
+    slice_s: float | None
+    enough: Callable[[int], bool]
     current: int = 1
     began: float = 0.0
     round_began: float = 0.0
@@ -80,7 +100,6 @@ class _Loop:
 
     def run(self) -> None:
         self.began = time.monotonic()
-        self.slice_s = self.experiment.slice_s
         finished = self.bundle.finished_rounds()
         if finished:
             self.before = {run.resident: run for run in self.bundle.runs()}
@@ -92,6 +111,8 @@ class _Loop:
         for number in range(1, self.experiment.rounds + 1):
             if number in finished:
                 continue
+            if self.enough(number - 1):
+                return
             self.current, attempt = number, self.bundle.attempts(number)
             self.round_began = time.monotonic()
             while not self._round(number, attempt):
@@ -113,6 +134,8 @@ class _Loop:
         decides = (
             f"fewer than {FEWEST_ROUNDS} rounds never decide"
             if rounds < FEWEST_ROUNDS
+            else "a pilot, which never counts"
+            if self.pilot
             else f"{FEWEST_ROUNDS} rounds can decide by the t interval, {COMPANION_ROUNDS} by Hodges-Lehmann as well"
         )
         minutes = expected_s(self.experiment, self.plan) * rounds / 60

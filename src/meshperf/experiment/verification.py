@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from meshperf.analysis import comparison_to_document
@@ -27,6 +27,8 @@ from meshperf.experiment.bundle_reading import (
     ENVIRONMENT,
     EXPERIMENT,
     MANIFEST,
+    PILOT,
+    PLAN,
     BundleView,
     Manifest,
     manifest_digest,
@@ -36,6 +38,7 @@ from meshperf.experiment.bundle_reading import (
 from meshperf.experiment.document_differences import differences
 from meshperf.experiment.durable import BESIDE
 from meshperf.experiment.judgement import judge_runs
+from meshperf.experiment.planned.checking import plan_contradictions
 from meshperf.experiment.run_rederivation import contradictions
 from meshperf.spec.experiment import Experiment
 from meshperf.spec.records import RunResult
@@ -110,6 +113,7 @@ class _Verification:
         runs, whole = self._check_runs(manifest)
         self._check_facts(manifest)
         self._check_excluded()
+        self._check_plan(manifest, experiment, runs if whole else None)
         comparisons = self._check_comparison(manifest, experiment, runs if whole else None)
         return VerificationReport(
             path=path,
@@ -132,7 +136,7 @@ class _Verification:
         document = read_json(self._view.path / MANIFEST)
         if document.get("digest") != manifest_digest(document):
             self._add("MP2301", MANIFEST, "the manifest does not match its own digest", "/digest")
-        present = {name: path for name, path in self._files() if name != MANIFEST}
+        present = {name: path for name, path in self._files(manifest) if name != MANIFEST}
         for name in sorted(manifest.files.keys() - present.keys()):
             self._add("MP2303", name, "listed in the manifest, but missing")
         for name in sorted(present.keys() - manifest.files.keys()):
@@ -147,9 +151,14 @@ class _Verification:
                 self._add("MP2301", name, f"has sha256 {found[:12]}…, the manifest says {digest[:12]}…")
         return checked
 
-    def _files(self) -> Iterator[tuple[str, Path]]:
+    def _files(self, manifest: Manifest) -> Iterator[tuple[str, Path]]:
+        pilot = self._view.pilot()  # a bundle of its own, whose manifest lists its files
         for path in self._view.path.rglob("*"):
             name = path.relative_to(self._view.path).as_posix()
+            if pilot is not None and name.startswith(f"{PILOT}/"):
+                listed = f"{PILOT}/{MANIFEST}" in manifest.files or manifest.complete
+                if not path.is_symlink() and not (listed and name == f"{PILOT}/{MANIFEST}"):
+                    continue
             half_written = path.name.startswith(".") and path.name.endswith(BESIDE)
             if path.is_symlink():
                 self._add("MP2303", name, "a link, which a bundle never holds")
@@ -227,6 +236,21 @@ class _Verification:
             name = error.location.path.name if error.location.path else ""
             self._add(error.code, f"excluded/{name}", error.message)
 
+    def _check_plan(self, manifest: Manifest, experiment: Experiment | None, runs: Sequence[RunResult] | None) -> None:
+        """The pilot as a bundle of its own; then that the plan follows from it, and was kept to."""
+        pilot = self._view.pilot()
+        if pilot is not None:
+            found = _Verification(pilot).report(pilot.path)
+            self._problems += [replace(problem, file=f"{PILOT}/{problem.file}") for problem in found.problems]
+            self._notes += [f"of the pilot: {note}" for note in found.notes]
+        if experiment is None or runs is None:
+            return
+        try:
+            for file, place, sentence in plan_contradictions(self._view, experiment, runs, complete=manifest.complete):
+                self._add("MP2302", file, sentence, place)
+        except DocumentError as error:
+            self._add(error.code, PLAN, error.message)
+
     def _check_comparison(
         self, manifest: Manifest, experiment: Experiment | None, runs: Sequence[RunResult] | None
     ) -> int:
@@ -248,7 +272,7 @@ class _Verification:
             self._notes.append("the comparison was not derived again: what it follows from cannot be read")
             return 0
         try:
-            compared = judge_runs(experiment, runs, self._view.excluded())
+            compared = judge_runs(experiment, runs, self._view.excluded(), plan=self._view.plan())
         except (ComparisonError, DocumentError) as error:
             self._add("MP2302", COMPARISON, f"there is one, but the runs allow none: {error.message}")
             return 0
