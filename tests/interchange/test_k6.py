@@ -148,3 +148,12 @@ def test_a_line_that_is_not_a_row_is_refused() -> None:
     with pytest.raises(DocumentError) as refused:
         records(sample("k6-points.csv") + b"killed\nhttp_reqs,1,1\n")
     assert refused.value.code == "MP2402"
+
+
+@pytest.mark.parametrize(
+    "data", [b"metric_name,\rtimestamp\n1,2\n", sample("k6-points.csv") + b"http_req_duration,1\r,1\n"]
+)
+def test_a_line_end_inside_a_row_is_refused_at_its_line(data: bytes) -> None:
+    with pytest.raises(DocumentError, match="not a row") as refused:
+        records(data, form="k6-csv")
+    assert refused.value.code == "MP2402"

@@ -47,7 +47,7 @@ class _Table:
         for first, lines, ended in line_batches(incoming):
             at, wanted = first, list(lines)
             if not headings:
-                headings = next(csv.reader([_text(wanted.pop(0), incoming, at)]), [])
+                headings = _cells(wanted.pop(0), incoming, at)
                 at += 1
                 if any(name not in headings for name in _NEEDED):
                     raise _wrong(incoming, "MP2402", f"the headings must hold {', '.join(_NEEDED)}", first)
@@ -67,10 +67,7 @@ def _gather(points: Points, headings: list[str], lines: Sequence[bytes], first: 
             if line.strip() and b"," not in line and not line.endswith(b'"'):
                 raise _wrong(incoming, "MP2402", "the line is no row of the table", number)
             continue
-        try:
-            cells = next(csv.reader([_text(line, incoming, number)]), [])
-        except csv.Error as problem:
-            raise _wrong(incoming, "MP2402", f"not a row: {problem}", number) from None
+        cells = _cells(line, incoming, number)
         if not cells:
             continue
         if len(cells) > len(headings) or len(cells) < 3:
@@ -105,6 +102,13 @@ def _epoch(text: str) -> float:
         if 0 <= number < limit:
             return number * unit
     raise ValueError("no time")
+
+
+def _cells(line: bytes, incoming: Incoming, number: int) -> list[str]:
+    try:
+        return next(csv.reader([_text(line, incoming, number)]), [])
+    except csv.Error as problem:
+        raise _wrong(incoming, "MP2402", f"not a row: {problem}", number) from None
 
 
 def _text(line: bytes, incoming: Incoming, number: int) -> str:
