@@ -17,6 +17,8 @@ from pathlib import Path
 
 import pytest
 
+from meshperf.meshes.envoy.layout import OUTBOUND_PORT
+
 from .command import Command
 from .traces import Traces
 
@@ -185,11 +187,10 @@ def started(fault: Fault) -> Iterator[subprocess.Popen[str]]:
 def answering(there: dict[str, int]) -> None:
     """Wait until the client's sidecar listens: the round is deployed then, and no process is waited for any more."""
     deadline, table = time.monotonic() + 20, Path(f"/proc/{there['candidate-client-sidecar-0']}/net/tcp")
-    while time.monotonic() < deadline:
-        if f":{15001:04X} 00000000:0000 0A" in table.read_text():
-            time.sleep(1.5)  # beyond the last look of its probe
-            return
+    while f":{OUTBOUND_PORT:04X} 00000000:0000 0A" not in table.read_text():
+        assert time.monotonic() < deadline, table.read_text()
         time.sleep(0.05)
+    time.sleep(1.5)  # beyond the last look of its probe
 
 
 BROKEN = "static_resources: {listeners: [{name: x, no_such_field: 1}]}\n"
