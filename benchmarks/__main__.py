@@ -43,6 +43,8 @@ NAMES = {
     "history": "benchmarks.history_power",
     "report-size": "benchmarks.report_size",
     "judging": "benchmarks.judging",
+    "shapes": "benchmarks.shapes_truth",
+    "price-list": "benchmarks.price_list",
     "simulations": "benchmarks.simulations",
 }
 USUAL = ("speed", "stall", "delay", "dispersion", "memory", "acceptance")
