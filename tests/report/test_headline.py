@@ -9,10 +9,13 @@ import sample
 from reading import Page
 from test_prose import comparison_with
 
+from ladder_sample import TRUTHS, ladder
+from meshperf.analysis import compare
 from meshperf.analysis.records import Comparability, Comparison, Estimate, SecondVerdict, Verdict, Violation
 from meshperf.report import wording
 from meshperf.report.assembly import assemble
 from meshperf.report.headline import headline
+from meshperf.spec.objectives import parse_objective
 from meshperf.spec.records import Warning, WarningKind
 from meshperf.units import Unit
 
@@ -237,3 +240,23 @@ def test_the_headline_is_the_first_sentence_of_a_report_and_stands_once_over_sev
         assert page.all("h2")[0].text == ("The answer" if points == 1 else "In plain words")
     assert texts[1].startswith("Load point 2: http1, 500 requests/s offered")
     assert "one load point cannot tell" not in page.text
+
+
+def test_a_ladder_of_rates_says_above_all_load_points_who_is_more_powerful():
+    slow = {**TRUTHS, "envoy": replace(TRUTHS["envoy"], slow_from=750.0)}
+    for truths, expected in ((slow, "baseline is more powerful: "), (TRUTHS, "Neither is shown to be more powerful: ")):
+        runs = ladder(truths, noise=0.02)
+        comparisons = compare(
+            runs, baseline="baseline", subject=("mesh",), margins={}, objectives=(parse_objective("p90 <= 20ms"),)
+        )
+        files = assemble(comparisons, runs, experiment_text="", command="", facts={}, charts=False)
+        points = [e.text for e in Page(files["report.html"].decode()).all("li") if "powerful" in e.text]
+        assert len(points) == 1 and points[0].startswith(expected)
+
+
+def test_load_points_that_make_no_ladder_leave_power_unmeasured():
+    comparison, runs = sample.clean()
+    several = [replace(comparison, load_point=n) for n in range(2)]
+    files = assemble(several, runs, experiment_text="", command="", facts={}, charts=False)
+    points = [e.text for e in Page(files["report.html"].decode()).all("li") if "powerful" in e.text]
+    assert points == ["Which is more powerful (the highest rate that holds the objectives) was not measured."]

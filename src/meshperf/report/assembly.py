@@ -70,12 +70,13 @@ def assemble(
         parts.append(
             Part(heading=heading, prefix=prefix, sections=shown, drawings={each.name: each for each in drawings})
         )
+    studies = efficiency.studies_of(comparisons, runs)
     if several:
-        top = (sections.in_short(told), *((matrix.section(pairs),) if pairs else ()))
+        power = [sentence for study in studies for sentence in efficiency.power_of(study, comparisons, runs)]
+        top = (sections.in_short(told, power), *((matrix.section(pairs),) if pairs else ()))
         if grid is not None:
             files |= _pictures(grid)
         parts.insert(0, Part(heading=None, prefix="", sections=top, drawings={"matrix": grid} if grid else {}))
-    studies = efficiency.studies_of(comparisons, runs)
     for number, study in enumerate(studies, start=1):
         prefix = f"efficiency-{number}-" if several else ""
         drawings = efficiency.drawings(study, runs, prefix=prefix) if drawn else ()

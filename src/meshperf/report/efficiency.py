@@ -16,14 +16,15 @@ from meshperf.analysis.rate_bounds import BRACKET, RateBounds
 from meshperf.analysis.records import Comparison, Estimate
 from meshperf.report import naming, wording
 from meshperf.report.charts.drawing import Drawing
-from meshperf.report.efficiency_lead import lead, rate_range
+from meshperf.report.efficiency_lead import lead, power, rate_range
 from meshperf.report.efficiency_use import energy_table, node_table, wire_table
 from meshperf.report.tables import Cell, Column, Exhibit, Section, Table, cells
+from meshperf.spec.experiment import Objective
 from meshperf.spec.objectives import parse_objective
 from meshperf.spec.records import RunResult
 from meshperf.units import Unit
 
-__all__ = ["as_plain", "drawings", "section", "shown_name", "studies_of"]
+__all__ = ["as_plain", "drawings", "power_of", "section", "shown_name", "studies_of"]
 
 Named = Callable[[str], str]
 
@@ -40,7 +41,7 @@ def studies_of(comparisons: Sequence[Comparison], runs: Sequence[RunResult]) -> 
             runs,
             baseline=own[0].baseline,
             arms=tuple(dict.fromkeys(arm.arm for one in own for arm in one.arms)),
-            objectives=tuple(parse_objective(text) for text in texts),
+            objectives=_objectives(tuple(texts)),
             cell=cell,
         )
         if study.telling:
@@ -48,10 +49,23 @@ def studies_of(comparisons: Sequence[Comparison], runs: Sequence[RunResult]) -> 
     return tuple(found)
 
 
+def _objectives(texts: Sequence[str]) -> tuple[Objective, ...]:
+    """The objectives of a stored comparison; none where one cannot be read: the others alone would promise more."""
+    try:
+        return tuple(parse_objective(text) for text in texts)
+    except ValueError:
+        return ()
+
+
 def shown_name(runs: Sequence[RunResult]) -> Named:
     """How an arm is named to readers: with its label where it carries one."""
     labels = naming.labels(runs)
     return lambda arm: wording.clean(f"{arm} ({labels[arm]})" if arm in labels else arm)
+
+
+def power_of(study: EfficiencyStudy, comparisons: Sequence[Comparison], runs: Sequence[RunResult]) -> tuple[str, ...]:
+    """Which arm is more powerful, in the sentences of the section; none where no ladder of rates was measured."""
+    return power(study, [one for one in comparisons if one.cell == study.cell], shown_name(runs))
 
 
 def drawings(study: EfficiencyStudy, runs: Sequence[RunResult], *, prefix: str = "") -> tuple[Drawing, ...]:
@@ -167,13 +181,12 @@ def _rates(ladder: RateLadder, named: Named) -> Table:
             cells(
                 named(curve.arm),
                 "not known" if knee is None else _between(knee.bounds),
-                "" if knee is None else _verdicts(knee.verdicts),
                 "no objectives" if held is None or held.bounds is None else _between(held.bounds),
                 "" if held is None else _mixed(held.held),
             )
         )
     metric = next((curve.knee.metric for curve in ladder.curves if curve.knee is not None), "p90")
-    heads = ("arm", f"knee of {metric}", "rounds", "holds the objectives up to", "held in some rounds only")
+    heads = ("arm", f"knee of {metric}", "objectives hold up to", "in some rounds only")
     columns = tuple(Column(title=head) for head in heads)
     bounds = [f"Objectives: {wording.listing(list(one.objectives))}." for one in ladder.throughput[:1]]
     rule = next((curve.knee.rule for curve in ladder.curves if curve.knee is not None), "")
@@ -266,18 +279,14 @@ def _between(of: RateBounds) -> Cell:
     if of.low is not None and of.high is not None:
         return Cell(text=f"{of.low:.4g} to {of.high:.4g}/s", detail=how)
     if of.low is not None:
-        return Cell(text=f"at least {of.low:.4g}/s", detail=_open(of.open_above, of.rounds, "never broke"))
+        return Cell(text=f"at least {of.low:.4g}/s", detail=_open(of.open_above, of.rounds, "beyond the rates tried"))
     if of.high is not None:
-        return Cell(text=f"below {of.high:.4g}/s", detail=_open(of.open_below, of.rounds, "below the lowest rate"))
+        return Cell(text=f"below {of.high:.4g}/s", detail=_open(of.open_below, of.rounds, "below the rates tried"))
     return Cell(text=wording.UNKNOWN)
 
 
 def _open(count: int, rounds: int, what: str) -> str:
     return f"{what} in {count} of {rounds} rounds"
-
-
-def _verdicts(of: Mapping[str, int]) -> str:
-    return ", ".join(f"{verdict}: {count}" for verdict, count in of.items())
 
 
 def _mixed(held: Mapping[float, tuple[int, int]]) -> str:

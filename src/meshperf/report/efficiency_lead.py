@@ -17,7 +17,7 @@ from meshperf.analysis.efficiency_study import CpuDifference, EfficiencyStudy, R
 from meshperf.analysis.records import Comparison, Estimate
 from meshperf.report import prose, wording
 
-__all__ = ["lead", "rate_range"]
+__all__ = ["lead", "power", "rate_range"]
 
 Named = Callable[[str], str]
 _JUDGED = ("A", "B")
@@ -34,6 +34,17 @@ def lead(study: EfficiencyStudy, comparisons: Sequence[Comparison], named: Named
     if not any(ladder.differences for ladder in study.rates):
         said += [sentence for one in comparisons for sentence in _single(one, named, several=len(comparisons) > 1)]
     return tuple(said)
+
+
+def power(study: EfficiencyStudy, comparisons: Sequence[Comparison], named: Named) -> tuple[str, ...]:
+    """Of these sentences those on the highest rate that holds the objectives, of all ladders of rates."""
+    return tuple(
+        sentence
+        for ladder in study.rates
+        for sentence in _power(
+            ladder, study, [one for one in comparisons if one.load_point in ladder.family.points], named
+        )
+    )
 
 
 def rate_range(ladder: RateLadder) -> str:
