@@ -21,6 +21,7 @@ from meshperf.analysis import Ladder, ladder_orders, price_ladder
 
 EXAMPLE = ROOT / "examples" / "price-list.yaml"
 LIMIT_PERCENT = 15.0
+_RESIDUAL = "residual of the steps' sum, CPU per request"
 
 
 def shortened(text: str, *, load_point: int, rounds: int | None) -> str:
@@ -50,12 +51,13 @@ def residual(ladder: Ladder, limit_percent: float) -> Finding:
     """What the steps do not explain of the whole by CPU time, with its interval."""
     found = ladder.sum("cpu_per_request")
     share = abs(found.share) * 100
+    if not math.isfinite(share):
+        return bounded(_RESIDUAL, None, limit_percent, test=9, unit=" %", note="no round has all of the summed steps")
     told = f"whole {found.whole.value * 1e6:.1f} us, steps {found.total.value * 1e6:.1f} us, residual"
     told = (
         f"{told} {found.residual.value * 1e6:+.1f} [{found.residual.low * 1e6:+.1f}, {found.residual.high * 1e6:+.1f}]"
     )
-    what = "residual of the steps' sum, CPU per request"
-    return bounded(what, share if math.isfinite(share) else None, limit_percent, unit=" %", digits=1, test=9, note=told)
+    return bounded(_RESIDUAL, share, limit_percent, unit=" %", digits=1, test=9, note=told)
 
 
 def main(arguments: Sequence[str] | None = None) -> Outcome:
