@@ -15,6 +15,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
@@ -79,6 +80,13 @@ class Contrast:
 
 def paired_contrast(differences: Values, *, down: float = 0.0, up: float = 0.0) -> Contrast:
     """Of one difference a round: mean, its standard error, n - 1 degrees of freedom."""
+    values = tuple(map(float, differences)) if not isinstance(differences, tuple) else differences
+    return _paired(values, down, up)
+
+
+@lru_cache(maxsize=256)
+def _paired(differences: tuple[float, ...], down: float, up: float) -> Contrast:
+    """One judgement asks for the same contrast half a dozen times."""
     x = np.asarray(differences, dtype=np.float64)
     error = float(x.std(ddof=1)) / math.sqrt(x.size) if x.size > 1 else math.nan
     mean = float(x.mean()) if x.size else math.nan
