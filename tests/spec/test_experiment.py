@@ -65,6 +65,7 @@ arms:
   a: {mesh: none}
   b: {mesh: envoy, mode: tcp, access_log: true, proxy_concurrency: 2, envoy: bin/envoy, client_bootstrap: c.yaml,
       server_bootstrap: s.yaml}
+  c: {mesh: envoy, proxies: server}
 allow_targets: [example.test]
 """,
         encoding="utf-8",
@@ -80,6 +81,7 @@ allow_targets: [example.test]
     assert (second.rate, second.arrivals, second.duration_s) == (None, "closed", 0.5)
     arm = experiment.arms["b"]
     assert arm.envoy_path == tmp_path / "bin/envoy"
+    assert [one.proxies for one in experiment.arms.values()] == ["both", "both", "server"]
     assert (arm.client_bootstrap, arm.server_bootstrap) == (tmp_path / "c.yaml", tmp_path / "s.yaml")
     assert (experiment.slice_s, experiment.allow_targets) == (0.1, ("example.test",))
     assert len(experiment.digest) == 64
@@ -148,6 +150,8 @@ CASES = [
     ("mtls: strict", "proxy_concurrency: 0", "MP2103", "/arms/envoy/proxy_concurrency", "from 1"),
     ("baseline: {mesh: none}", "baseline: {mesh: none, mtls: strict}", "MP2107", "/arms/baseline/mtls", "mutual"),
     ("baseline: {mesh: none}", "baseline: {mesh: none, mode: tcp}", "MP2107", "/arms/baseline/mode", "proxy"),
+    ("baseline: {mesh: none}", "baseline: {mesh: none, proxies: client}", "MP2107", "/arms/baseline/proxies", "proxy"),
+    ("mtls: strict", "proxies: none", "MP2104", "/arms/envoy/proxies", "both"),
     ("baseline: {mesh: none}", "b: {mesh: none, client_library: {mtls: true}}", "MP2102", "/arms", "baseline"),
     ("baseline: {mesh: none}", "a: {mesh: none}\n  b: {mesh: none}", "MP2107", "/arms/b", "aa: [a]"),
     ("baseline: {mesh: none}", "'a#2': {mesh: none}", "MP2104", "/arms/a#2", "name"),
