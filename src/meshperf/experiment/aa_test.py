@@ -23,7 +23,7 @@ __all__ = ["Resolution", "resolution"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Resolution:
-    """What an A/A test saw: one floor a metric, and why runs were not valid, if any was not."""
+    """What an A/A test saw: one floor a metric, and why runs do not count, if any does not."""
 
     floors: Sequence[analysis.NoiseFloor]
     reasons: Sequence[str]
@@ -57,16 +57,11 @@ def resolution(*, state_dir: Path, rate: float, rounds: int = 3, duration_s: flo
                 facts=round_facts(site, experiment),
             )
             runs += run_round(site, task)
-    comparisons = analysis.compare(
+    (comparison,) = analysis.compare(
         runs,
         baseline=experiment.baseline,
         subject=experiment.subject,
         margins=experiment.margins,
         aa=experiment.aa,
     )
-    reasons = [
-        f"{run.run_id}: {run.validity.state.value}: {'; '.join(run.validity.reasons)}"
-        for run in runs
-        if not run.validity.ok
-    ]
-    return Resolution(floors=comparisons[0].noise_floors, reasons=reasons)
+    return Resolution(floors=comparison.noise_floors, reasons=comparison.rounds_excluded)
