@@ -78,3 +78,14 @@ def test_every_runtime_dependency_has_its_reason() -> None:
     declared = re.findall(r'^  "([a-z0-9.-]+)[>=<]', project.split("[dependency-groups]")[0], re.M)
     assert len(declared) > 8
     assert [name for name in declared if name not in text] == []
+
+
+def test_verbs_take_from_judgement_what_it_offers_and_nothing_behind_that() -> None:
+    """But the schema of predictions, which needs pydantic and is therefore not loaded with the rest."""
+    behind = {
+        f"{path.name}: {node.module}"
+        for path in (SOURCE / "cli").rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("meshperf.analysis.")
+    }
+    assert behind == {"schema.py: meshperf.analysis.prediction_schema"}

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
-from meshperf.analysis.calibration import calibrated_rules, calibration_from_document
-from meshperf.analysis.rules import Rules
+from meshperf.analysis import Rules, calibrated_rules, calibration_from_document
 from meshperf.cli.compare_sources import Source
 from meshperf.errors import DocumentError
 from meshperf.spec.reader import read_document

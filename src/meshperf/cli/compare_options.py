@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from meshperf.analysis.figures import METRICS
+from meshperf.analysis import METRICS
 from meshperf.errors import UsageError
 from meshperf.spec.absolute_floors import parse_absolute_floor
 from meshperf.units import parse_fraction

@@ -11,10 +11,7 @@ from dataclasses import dataclass, field, replace
 from itertools import combinations
 
 from meshperf import analysis
-from meshperf.analysis.cross import Side, compare_sides, shown_runs
-from meshperf.analysis.pairing import excluded_runs, in_order
-from meshperf.analysis.records import Comparison
-from meshperf.analysis.rules import Rules
+from meshperf.analysis import Comparison, Rules, Side, compare_sides, excluded_runs, in_order, shown_runs
 from meshperf.cli.compare_sources import Source
 from meshperf.cli.judged_bundle import JudgedCell
 from meshperf.errors import UsageError

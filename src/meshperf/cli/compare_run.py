@@ -10,10 +10,7 @@ from typing import Any
 
 import click
 
-from meshperf.analysis import comparison_to_document, packaged_rules
-from meshperf.analysis.cross_records import RecordGrade
-from meshperf.analysis.rules import Rules
-from meshperf.analysis.rules_user import laid_over
+from meshperf.analysis import RecordGrade, Rules, comparison_to_document, laid_over, packaged_rules
 from meshperf.cli.compare_calibration import rules_with_calibration
 from meshperf.cli.compare_options import floor_of, margin_of
 from meshperf.cli.compare_pairs import Settings, Shown, judge_sources

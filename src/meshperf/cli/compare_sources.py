@@ -10,11 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from meshperf.analysis.cross import Side
-from meshperf.analysis.cross_imported import run_of_imported
-from meshperf.analysis.cross_records import RecordGrade, record_grade
-from meshperf.analysis.records import MetricComparison
-from meshperf.analysis.rules import Rules
+from meshperf.analysis import MetricComparison, RecordGrade, Rules, Side, record_grade, run_of_imported
 from meshperf.cli.judged_bundle import JudgedCell, judged_cells
 from meshperf.cli.kept_imported import imported_documents
 from meshperf.cli.kept_results import KeptExperiment, find

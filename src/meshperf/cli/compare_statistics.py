@@ -17,10 +17,14 @@ from typing import Any
 
 import click
 
-from meshperf.analysis.documents import floor_from_document
-from meshperf.analysis.pair_judgement import Terms
-from meshperf.analysis.records import MetricComparison
-from meshperf.analysis.run_statistics import STATISTICS_METRICS, RunStatistics, judge_statistics
+from meshperf.analysis import (
+    STATISTICS_METRICS,
+    MetricComparison,
+    RunStatistics,
+    Terms,
+    floor_from_document,
+    judge_statistics,
+)
 from meshperf.cli.compare_options import floor_of, margin_of
 from meshperf.errors import ExitCode, UsageError
 from meshperf.report import wording

@@ -8,11 +8,17 @@ from pathlib import Path
 
 import click
 
-from meshperf.analysis.cost import arm_costs
-from meshperf.analysis.efficiency import cpu_line, objective_rate, own_runs, use_of
-from meshperf.analysis.energy import arm_energies, why_no_energy
-from meshperf.analysis.fleet import fleet_cost
-from meshperf.analysis.load_family import main_ladder
+from meshperf.analysis import (
+    arm_costs,
+    arm_energies,
+    cpu_line,
+    fleet_cost,
+    main_ladder,
+    objective_rate,
+    own_runs,
+    use_of,
+    why_no_energy,
+)
 from meshperf.cli.judged_bundle import JudgedCell, judged_cells, judged_experiment, write_report
 from meshperf.cli.kept_results import KeptExperiment
 from meshperf.cli.output import consoles

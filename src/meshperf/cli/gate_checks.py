@@ -11,9 +11,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from meshperf.analysis import non_inferiority, try_objectives
-from meshperf.analysis.non_inferiority import BROKEN, HELD
-from meshperf.analysis.pairing import arm_fault, set_aside
+from meshperf.analysis import BROKEN, HELD, arm_fault, non_inferiority, set_aside, try_objectives
 from meshperf.cli.compare_pairs import Shown
 from meshperf.report import context, wording
 from meshperf.report.findings import Finding, Rule, State

@@ -10,8 +10,7 @@ from pathlib import Path
 
 import click
 
-from meshperf.analysis import METRICS, PRIMARY_FAMILY, comparison_from_document
-from meshperf.analysis.history import History, HistoryEntry, history
+from meshperf.analysis import METRICS, PRIMARY_FAMILY, History, HistoryEntry, comparison_from_document, history
 from meshperf.cli.judged_bundle import judged_experiment, write_report
 from meshperf.cli.output import consoles
 from meshperf.errors import ExitCode, UsageError

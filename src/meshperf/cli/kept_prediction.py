@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from meshperf.analysis.prediction import Prediction
-from meshperf.analysis.prediction_document import prediction_from_document
+from meshperf.analysis import Prediction, prediction_from_document
 from meshperf.errors import DocumentError
 from meshperf.spec.document import Document
 from meshperf.spec.reader import read_document

@@ -12,10 +12,7 @@ from pathlib import Path
 
 import click
 
-from meshperf.analysis.efficiency import objective_rate
-from meshperf.analysis.meshmark import CLASSES, Weights
-from meshperf.analysis.meshmark_contrast import MarkContrast, compare_marks
-from meshperf.analysis.meshmark_score import MeshMark, mark
+from meshperf.analysis import CLASSES, MarkContrast, MeshMark, Weights, compare_marks, mark, objective_rate
 from meshperf.cli.judged_bundle import JudgedCell, judged_cells, judged_experiment, write_report
 from meshperf.cli.output import consoles
 from meshperf.errors import ComparisonError, ExitCode, UsageError

@@ -10,12 +10,17 @@ from pathlib import Path
 
 import click
 
-from meshperf.analysis.ladder import Ladder, price_ladder
-from meshperf.analysis.ladder_order import unlike_settings
-from meshperf.analysis.prediction import Prediction, predict
-from meshperf.analysis.prediction_check import check_prediction
-from meshperf.analysis.prediction_conditions import conditions_of, other_conditions
-from meshperf.analysis.prediction_document import prediction_to_document
+from meshperf.analysis import (
+    Ladder,
+    Prediction,
+    check_prediction,
+    conditions_of,
+    other_conditions,
+    predict,
+    prediction_to_document,
+    price_ladder,
+    unlike_settings,
+)
 from meshperf.cli.judged_bundle import judged_cells, judged_experiment, write_report
 from meshperf.cli.kept_prediction import read_prediction
 from meshperf.cli.kept_results import KeptExperiment

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from itertools import combinations
 
-from meshperf.analysis.ladder_order import LadderOrder, ladder_orders, steps_making
+from meshperf.analysis import LadderOrder, ladder_orders, steps_making
 from meshperf.errors import UsageError
 from meshperf.spec.experiment import Arm, Experiment
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from meshperf.analysis.propagation import convergences, plane_costs
+from meshperf.analysis import convergences, plane_costs
 from meshperf.cli.experiment_run import command_line
 from meshperf.cli.output import consoles, state_dir
 from meshperf.environments import sweep

@@ -126,8 +126,7 @@ def _kind(document: Document) -> tuple[str, list[str]]:
     Raises:
         DocumentError: every problem it has.
     """
-    from meshperf.analysis.prediction_document import is_prediction
-    from meshperf.analysis.rules_user import is_rules, laid_over
+    from meshperf.analysis import is_prediction, is_rules, laid_over
     from meshperf.spec.envelope import is_envelope
     from meshperf.spec.experiment_reading import experiment_from_document
     from meshperf.spec.gate_reading import gate_from_document, is_gate

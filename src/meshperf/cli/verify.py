@@ -59,7 +59,7 @@ def _prediction(path: Path) -> str | None:
     Raises:
         DocumentError: it is not the one of its digest.
     """
-    from meshperf.analysis.prediction_document import is_prediction
+    from meshperf.analysis import is_prediction
     from meshperf.cli.kept_prediction import prediction_words
     from meshperf.spec.reader import read_document
 
