@@ -16,6 +16,7 @@ from rich.text import Text
 from meshperf.analysis.records import Comparison
 from meshperf.report import behind, context, naming, prose, single, usage, verdicts, wording
 from meshperf.report.headline import headline
+from meshperf.report.planned import planned_sentences
 from meshperf.report.tables import Cell, Column, Section, Table, Tone
 from meshperf.spec.records import RunResult
 
@@ -49,6 +50,8 @@ def show(comparison: Comparison, console: Console) -> None:
         f"Subject: {subject}. Baseline: {wording.clean(comparison.baseline)}. Rounds: {comparison.rounds}{excluded}.",
         hanging="  ",
     )
+    for sentence in planned_sentences(comparison):
+        _line(console, sentence, hanging="  ")
     obstacles = context.obstacles(comparison)
     if obstacles.rows:
         _heading(console, obstacles.caption)

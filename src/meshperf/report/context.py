@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 
 from meshperf.analysis.records import Comparison, Violation
 from meshperf.report import wording
+from meshperf.report.planned import planned_rows
 from meshperf.report.tables import Column, Table, cells
 from meshperf.spec.records import Facts, RunResult
 
@@ -176,7 +177,7 @@ def method(comparison: Comparison, runs: Sequence[RunResult]) -> Table:
             *_model(run.facts),
         ]
     excluded = "; ".join(map(wording.clean, comparison.rounds_excluded)) or "none"
-    rows += [("rounds", str(comparison.rounds)), ("rounds excluded", excluded)]
+    rows += [("rounds", str(comparison.rounds)), ("rounds excluded", excluded), *planned_rows(comparison)]
     rows += [
         ("experiment", wording.clean(comparison.experiment)),
         ("experiment id", wording.clean(comparison.experiment_id)),

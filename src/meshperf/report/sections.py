@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from meshperf.analysis.records import Comparison
 from meshperf.report import behind, context, evidence, generator, matrix, over_time, prose, usage, verdicts, wording
+from meshperf.report.planned import planned_sentences
 from meshperf.report.tables import Exhibit, Section
 from meshperf.spec.records import Facts, RunResult
 
@@ -56,6 +57,7 @@ def of_load_point(
                     *([in_short] if in_short else []),
                     prose.comparability(comparability),
                     _measured(comparison, runs),
+                    *planned_sentences(comparison),
                 ),
             ),
             Section(
