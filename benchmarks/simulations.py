@@ -24,6 +24,7 @@ from benchmarks.simulations_coverage import coverage
 from benchmarks.simulations_design import drift
 from benchmarks.simulations_intervals import intervals
 from benchmarks.simulations_planning import planning, stopping
+from benchmarks.simulations_resolution import resolution
 from benchmarks.simulations_slices import slices
 from benchmarks.simulations_verdicts import equality, minimum, power, whole
 from benchmarks.tally import Table
@@ -36,6 +37,7 @@ TABLES: dict[str, Callable[[int, int], Table]] = {
     "equality": equality,
     "stopping": stopping,
     "planning": planning,
+    "resolution": resolution,
     "whole": whole,
     "slices": slices,
     "intervals": intervals,

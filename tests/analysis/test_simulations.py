@@ -11,6 +11,7 @@ from benchmarks.simulations_coverage import coverage
 from benchmarks.simulations_design import drift
 from benchmarks.simulations_intervals import intervals
 from benchmarks.simulations_planning import planning, stopping
+from benchmarks.simulations_resolution import resolution
 from benchmarks.simulations_verdicts import equality, minimum, power, whole
 
 
@@ -95,4 +96,17 @@ def test_the_command_runs_the_tables_it_is_asked_for(capsys):
     assert "seed 5, 5 experiments a row" in capsys.readouterr().out
     assert set(outcome.data) == {"seed", "runs", "whole"}
     assert len(outcome.findings) == 4
-    assert len(TABLES) == 10
+    assert len(TABLES) == 11
+
+
+def test_experiments_asked_for_a_resolution_reach_it_and_are_seldom_wrong():
+    table = resolution(5, 300)
+    reached, of = (_shares(table, "as sharp as asked for"), [int(cell) for cell in _column(table, "planned")])
+    assert sum(share * count for share, count in zip(reached, of, strict=True)) / sum(of) >= 80
+    assert sum(_shares_known(table, "called different")) / 3 <= 5 + 3 * 2.3
+    assert min(_shares(table, "p50 covered")) >= 95 - 4 * 4
+    assert any(share > 0 for share in _shares(table, "ended early"))
+
+
+def _shares_known(table, name):
+    return [float(cell.split()[0]) for cell in _column(table, name) if cell != "-"]
