@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.unguarded import UnguardedCommand
 from meshperf.spec.smp import result_to_document
 from meshperf.store import Store
 
@@ -23,6 +24,12 @@ NOT_QUIET = "no spare attempts are left"
 @pytest.fixture
 def command(tmp_path: Path) -> Command:
     return Command(tmp_path)
+
+
+@pytest.fixture
+def unguarded(tmp_path: Path) -> Command:
+    """Rounds count however busy the machine is: for what is no matter of figures. The exit code may be 4 then."""
+    return UnguardedCommand(tmp_path)
 
 
 def wait_until(true: Callable[[], bool], deadline_s: float, what: str) -> None:
@@ -60,12 +67,12 @@ def test_an_experiment_ends_with_a_verdict_a_report_and_a_bundle_that_verifies(
     assert not command.leftovers()
 
 
-def test_kill_9_leaves_nothing_behind_and_loses_no_finished_round(command: Command, tmp_path: Path) -> None:
-    experiment, out = small_experiment(tmp_path, rounds=4), tmp_path / "out"
+def test_kill_9_leaves_nothing_behind_and_loses_no_finished_round(unguarded: Command, tmp_path: Path) -> None:
+    command, experiment, out = unguarded, small_experiment(tmp_path, rounds=4), tmp_path / "out"
     moments = random.Random(11)
     for number in range(3):
         started = command.start("run", experiment, *(("--resume", out) if number else ("--out", out)))
-        time.sleep(moments.uniform(1.0, 6.0))  # the moment is what is tried, not a wait for something
+        time.sleep(moments.uniform(0.7, 4.0))  # the moment is what is tried, not a wait for something
         started.kill()
         started.communicate()
         before = (out / "rounds.jsonl").read_text() if (out / "rounds.jsonl").is_file() else ""
@@ -73,19 +80,16 @@ def test_kill_9_leaves_nothing_behind_and_loses_no_finished_round(command: Comma
         assert not before or (out / "rounds.jsonl").read_text() == before
     finished = before.count("\n")
     result = command.run("run", experiment, "--resume", out)
-    for _ in range(5):
-        if NOT_QUIET not in result.stderr:
-            break
-        result = command.run("run", experiment, "--resume", out)
-    assert result.returncode == 0, result.stderr
+    assert result.returncode in (0, 4), result.stderr
+    assert json.loads((out / "MANIFEST.json").read_text())["state"] == "complete"
     assert len(list((out / "results").glob("*.json"))) == 8
     assert finished <= 4
     assert command.run("verify", out).returncode == 0
     assert not list(command.scratch.glob("meshperf-*")), "the next start sweeps scratch folders"
 
 
-def test_ctrl_c_keeps_finished_rounds_and_says_how_to_go_on(command: Command, tmp_path: Path) -> None:
-    experiment, out = small_experiment(tmp_path, rounds=30), tmp_path / "out"
+def test_ctrl_c_keeps_finished_rounds_and_says_how_to_go_on(unguarded: Command, tmp_path: Path) -> None:
+    command, experiment, out = unguarded, small_experiment(tmp_path, rounds=30), tmp_path / "out"
     started = command.start("run", experiment, "--out", out)
     journal = out / "rounds.jsonl"
     wait_until(lambda: journal.is_file() and journal.read_text().count("\n") >= 1, 60, "a finished round")
@@ -129,13 +133,14 @@ def test_the_quickstart_runs_shortened_and_is_labelled_a_pilot(command: Command,
     assert "PRIVATE KEY" not in "".join(path.read_text() for path in out.rglob("*.json"))
 
 
-def test_a_secret_of_a_request_is_in_no_file_but_the_users_own(command: Command, tmp_path: Path) -> None:
-    experiment, out, secret = small_experiment(tmp_path), tmp_path / "out", "s3ntinel"
+def test_a_secret_of_a_request_is_in_no_file_but_the_users_own(unguarded: Command, tmp_path: Path) -> None:
+    command, experiment, out, secret = unguarded, small_experiment(tmp_path), tmp_path / "out", "s3ntinel"
     text = experiment.read_text()
     assert "protocol: http1," in text
     asked = f"protocol: http1, path: '/?key={secret}', headers: {{Authorization: Bearer {secret}}},"
     experiment.write_text(text.replace("protocol: http1,", asked))
-    completed(command, experiment, out)
+    result = command.run("run", experiment, "--out", out)
+    assert result.returncode in (0, 4), result.stderr
     assert "withheld" in (out / "report.html").read_text()
     command.run("report", out, "--out", tmp_path / "again")
     assert (tmp_path / "again" / "report.html").is_file()
