@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, TypeGuard
 
 from meshperf.errors import DocumentError
 from meshperf.spec.document import Document
@@ -77,7 +77,7 @@ def _requests(point: Mapping[str, Any]) -> float | None:
     return (float(rate) + float(end if _number(end) else rate)) / 2 * duration_s
 
 
-def _number(value: Any) -> bool:
+def _number(value: Any) -> TypeGuard[int | float]:
     return isinstance(value, int | float) and not isinstance(value, bool) and 0 < value <= _FASTEST_RPS
 
 
