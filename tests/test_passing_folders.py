@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -12,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from meshperf import passing_folders
 from meshperf.environments import sweep
 from meshperf.passing_folders import passing_folder, remove_forsaken_folders
 
@@ -114,3 +116,13 @@ def test_the_folder_of_another_user_is_left_alone(temporary: Path) -> None:
     os.chown(other, 65534, 65534)
     assert remove_forsaken_folders() == 0
     assert other.is_dir()
+
+
+def test_nobody_else_makes_a_temporary_folder_that_nothing_sweeps() -> None:
+    source = Path(passing_folders.__file__).parent
+    making = {
+        path.relative_to(source).as_posix()
+        for path in source.rglob("*.py")
+        if re.search(r"\b(TemporaryDirectory|mkdtemp)\(", path.read_text(encoding="utf-8"))
+    }
+    assert making == {"meshes/building/cache_folder.py"}, "that one sweeps its own folder, under its own lock"
