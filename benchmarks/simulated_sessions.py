@@ -28,7 +28,15 @@ from meshperf.spec.records import GeneratorHealth, QuantileBounds, RunResult
 __all__ = ["TRUTH", "apart", "coarse", "convergence", "known", "over_rounds", "through_baselines"]
 
 TRUTH = 1.1
-TERMS = Terms(arm="envoy", against="baseline", grade="A", family=("p50",), metrics=("p50",), margins={"p50": 0.05})
+TERMS = Terms(
+    arm="envoy",
+    against="baseline",
+    grade="A",
+    family=("p50",),
+    metrics=("p50",),
+    margins={"p50": 0.05},
+    absolute_floors={"p50": 50e-6},
+)
 BUCKET = math.log(1.3)
 """Width of another tool's buckets on the log scale."""
 ARRIVAL_S, PROXIES, CHANGES = 0.05, 10, 5
@@ -42,7 +50,7 @@ def over_rounds(rng: np.random.Generator, noise: Noise, rounds: int) -> Iterator
     metric, factor = judged.comparison, MEDIAN_S * noise.mean_factor
     of_mean = known("added amount, paired t", metric.added, (TRUTH - 1) * factor, scale=factor)
     yield replace(of_mean, typical=MEDIAN_S * typical_sum(noise, TRUTH, -1.0))
-    yield from _narrow("paired", metric)
+    yield from _narrow("paired", metric, noise)
     (floor, *_) = noise_floors([*a, *side("baseline", twin, slots=2, twin=1)], ["baseline"])
     yield known("noise floor of an arm and its twin", floor.ratio, 1.0)
     own = summarise(b, a).figures["p50"]
@@ -57,7 +65,7 @@ def apart(rng: np.random.Generator, noise: Noise, rounds: int) -> Iterator[Known
     factor = MEDIAN_S * noise.mean_factor
     of_mean = known("added amount, Welch", judged.comparison.added, (TRUTH - 1) * factor, scale=factor)
     yield replace(of_mean, typical=(TRUTH - 1) * MEDIAN_S * math.exp(noise.median_log))
-    yield from _narrow("unpaired", judged.comparison)
+    yield from _narrow("unpaired", judged.comparison, noise)
 
 
 def through_baselines(rng: np.random.Generator, noise: Noise, rounds: int) -> Iterator[Known]:
@@ -119,12 +127,17 @@ def known(what: str, found: Estimate, truth: float, *, asked: float = 0.95, scal
     return Known(what=what, low=found.low, high=found.high, truth=truth, confidence=asked, scale=scale)
 
 
-def _narrow(how: str, metric: MetricComparison) -> Iterator[Known]:
-    """The intervals that equality is read from."""
+def _narrow(how: str, metric: MetricComparison, noise: Noise) -> Iterator[Known]:
+    """The intervals that equality is read from, by the margin and by the absolute floor."""
     if metric.narrow is not None:
         yield known(f"90 % interval, {how} t", metric.narrow, TRUTH, asked=0.9)
     if metric.narrow_companion is not None:
         yield known(f"90 % interval, {how} HL", metric.narrow_companion, TRUTH, asked=0.9)
+    factor = MEDIAN_S * noise.mean_factor
+    for found, name in ((metric.narrow_added, "t"), (metric.narrow_added_companion, "HL")):
+        if found is not None:
+            what = f"90 % interval of the added amount, {how} {name}"
+            yield known(what, found, (TRUTH - 1) * factor, asked=0.9, scale=factor)
 
 
 def _told(runs: Sequence[RunResult]) -> list[RunResult]:
