@@ -19,8 +19,8 @@ _COMPUTING = {
     "computing-2": {"acceptance", "cli", "experiment", "interchange", "report", "spec", "store"},
 }
 _SERVING = {
-    "serving-1": {"e2e/test_bad_input.py", "e2e/test_mesh_faults.py", "load", "workloads"},
-    "serving-2": {"cli", "e2e/test_kill_pods.py", "environments", "meshes"},
+    "serving-1": {"e2e/test_bad_input.py", "e2e/test_mesh_faults.py", "load"},
+    "serving-2": {"cli", "e2e/test_kill_pods.py", "environments", "meshes", "workloads"},
 }
 """Packages, and files of others, by share; the shares of a kind are about as long as one another."""
 PHASES = (*_COMPUTING, *_SERVING, ALONE)
