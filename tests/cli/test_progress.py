@@ -27,3 +27,10 @@ def test_what_is_told_is_not_broken_either(capsys: pytest.CaptureFixture[str], m
     _, to_tell = consoles()
     to_tell.print(path, markup=False)
     assert capsys.readouterr().err == f"{path}\n"
+
+
+def test_rounds_of_the_pilot_are_told_apart_and_a_plan_belongs_to_no_round() -> None:
+    pilot = Event(stage="measuring", round=1, rounds=3, elapsed_s=1.0, left_s=None, pilot=True)
+    assert describe(pilot) == "pilot round 1/3 · measuring"
+    plan = Event(stage="plan", round=0, rounds=12, elapsed_s=1.0, left_s=None, note="12 rounds")
+    assert describe(plan) == "plan · 12 rounds"

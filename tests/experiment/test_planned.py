@@ -15,7 +15,9 @@ import numpy as np
 import pytest
 
 import kept_sample
-from meshperf.analysis import comparison_to_document
+from meshperf.analysis import comparison_to_document, packaged_rules
+from meshperf.cli.compare_pairs import Settings, judge_sources
+from meshperf.cli.compare_sources import read_sources
 from meshperf.errors import ComparisonError, DocumentError
 from meshperf.experiment import runner
 from meshperf.experiment.bundle import Bundle, BundleView
@@ -324,3 +326,15 @@ def test_a_plan_is_read_as_it_was_written_and_a_wrong_one_refused(tmp_path: Path
         with pytest.raises(DocumentError) as refused:
             plan_from_document({**document, **wrong})
         assert refused.value.code == "MP2201"
+
+
+def test_a_bundle_that_is_compared_again_keeps_its_level_and_its_plan(tmp_path: Path, machine: Machine) -> None:
+    machine.luck = ROUGH_PILOT
+    execute(tmp_path, "{p50: 25%}")
+    (shown,) = judge_sources(
+        read_sources([str(tmp_path / "out")]), Settings(subject=("mesh",), margins={}, rules=packaged_rules())
+    )
+    (published,) = BundleView(tmp_path / "out").comparisons() or ()
+    assert shown.comparison.alpha == published["alpha"] < 0.05
+    assert shown.comparison.planned is not None
+    assert shown.comparison.planned.made == published["planned"]["made"]

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from itertools import combinations
 
 from meshperf import analysis
-from meshperf.analysis import Comparison, Rules, Side, compare_sides, excluded_runs, in_order, shown_runs
+from meshperf.analysis import Comparison, PlannedEnd, Rules, Side, compare_sides, excluded_runs, in_order, shown_runs
 from meshperf.cli.compare_sources import Source
 from meshperf.cli.judged_bundle import JudgedCell
 from meshperf.errors import UsageError
@@ -20,6 +20,7 @@ from meshperf.spec.records import RunResult
 
 __all__ = ["Settings", "Shown", "judge_sources"]
 
+_ALPHA = 0.05
 _POINT_FACTS = ("load.protocol", "load.arrivals", "load.rate", "load.connections", "load.stages")
 
 
@@ -103,8 +104,10 @@ def _of_one(source: Source, settings: Settings) -> Iterator[Shown]:
             redone=_redone(cell, runs),
             cell=cell.name,
             rules=settings.rules,
+            alpha=_level(cell),
         ):
             judged += 1
+            comparison = replace(comparison, planned=_planned(cell))
             own = tuple(run for run in runs if run.load_point == comparison.load_point)
             yield Shown(comparison=comparison, runs=own)
         yield from _apart(source, cell, runs, settings)
@@ -114,6 +117,15 @@ def _of_one(source: Source, settings: Settings) -> Iterator[Shown]:
             f"there is nothing in {source.reference} to compare",
             hint="name a second result, or an experiment with several arms",
         )
+
+
+def _level(cell: JudgedCell) -> float:
+    """That at which the experiment was judged: one that ended at an early look has no other."""
+    return min((one.alpha for one in cell.comparisons), default=_ALPHA)
+
+
+def _planned(cell: JudgedCell) -> PlannedEnd | None:
+    return next((one.planned for one in cell.comparisons), None)
 
 
 def _cell_of_documents(source: Source) -> tuple[JudgedCell, ...]:

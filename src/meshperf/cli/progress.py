@@ -60,7 +60,8 @@ class ExperimentProgress:
 
 def describe(event: Event) -> str:
     """One line: `round 2/6 · measuring · 498.7/s · p50 182 us · p99 1.4 ms · 2:10 left`."""
-    parts = [f"{'pilot round' if event.pilot else 'round'} {event.round}/{event.rounds}", event.stage]
+    kind = "pilot round" if event.pilot else "round"
+    parts = [f"{kind} {event.round}/{event.rounds}", event.stage] if event.round else [event.stage]
     if event.note:
         parts.append(event.note)
     if event.achieved_rps is not None:
