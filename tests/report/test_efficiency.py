@@ -96,7 +96,8 @@ def test_tables_hold_the_curve_the_knee_the_line_and_the_bytes(noisy) -> None:
     assert [row[1].text for row in curve.rows] == ["250/s", "500/s", "750/s", "1000/s"] * 2
     assert {row[-1].text for row in curve.rows} == {"6 of 6"}
     knee = table(of, "Knee and throughput")
-    assert knee.rows[0][1].text == "at least 750/s" and "never broke in 6 of 6" in knee.rows[0][3].detail
+    assert knee.rows[0][1].text == "at least 750/s" and "beyond the rates tried in 6 of 6" in knee.rows[0][1].detail
+    assert knee.rows[0][2].text == "at least 1000/s" and knee.rows[0][3].text == "none"
     wire = table(of, "Bytes on the wire")
     added = [row[-1].text for row in wire.rows if [cell.text for cell in row[:3]] == ["1", "envoy", "app"]]
     assert added == ["+270\u00a0B"]

@@ -22,6 +22,7 @@ from meshperf.analysis.energy import ArmEnergy, arm_energies, why_no_energy
 from meshperf.analysis.intervals import mean_amount, ratio_estimate
 from meshperf.analysis.load_family import CONCURRENCY, RATE, LoadFamily, load_families
 from meshperf.analysis.node_delta import NodeUse, node_use
+from meshperf.analysis.pairing import OrderedRuns, in_order
 from meshperf.analysis.records import Estimate
 from meshperf.analysis.scalability import Refusal, Scalability, scalability
 from meshperf.analysis.wire import WireBytes, wire_bytes
@@ -103,7 +104,7 @@ def efficiency_study(
         arms: names, the baseline's among them.
     """
     names = (baseline, *(name for name in arms if name != baseline))
-    own = [run for run in runs if run.arm in names]
+    own = OrderedRuns(run for run in in_order(runs) if run.arm in names)
     families = load_families(own)
     energy = arm_energies(own, baseline=baseline, arms=names)
     return EfficiencyStudy(
@@ -135,10 +136,8 @@ def cpu_difference(line: CpuLine, baseline: CpuLine) -> CpuDifference | None:
     )
 
 
-def _rates(
-    runs: Sequence[RunResult], arms: Sequence[str], family: LoadFamily, objectives: Sequence[Objective]
-) -> RateLadder:
-    here = [run for run in runs if run.load_point in family.points]
+def _rates(runs: OrderedRuns, arms: Sequence[str], family: LoadFamily, objectives: Sequence[Objective]) -> RateLadder:
+    here = OrderedRuns(run for run in runs if run.load_point in family.points)
     curves = [curve(arm, here, family) for arm in arms]
     lines = [cpu_line(arm, [use_of(run) for run in own_runs(here, arm)]) for arm in arms]
     tried = [objective_rate(arm, here, objectives) for arm in arms]

@@ -20,6 +20,7 @@ from meshperf.spec.records import GuardReading, RunResult, Validity, ValiditySta
 
 __all__ = [
     "ExcludedPair",
+    "OrderedRuns",
     "Pair",
     "Pairing",
     "Resident",
@@ -72,12 +73,20 @@ class Pairing:
     excluded: tuple[ExcludedPair, ...] = ()
 
 
-def in_order(runs: Sequence[RunResult]) -> tuple[RunResult, ...]:
+class OrderedRuns(tuple[RunResult, ...]):
+    """Runs as `in_order` gives them, or some of those: they need not be checked a second time."""
+
+    __slots__ = ()
+
+
+def in_order(runs: Sequence[RunResult]) -> OrderedRuns:
     """Each run once, sorted by round, group, attempt and resident, so that no result depends on the order given.
 
     A run whose slices do not add up to its histogram is marked invalid; a run of an attempt that was made again is
-    marked so too.
+    marked so too. Adding up takes a while, so runs that were in order already are given back as they are.
     """
+    if isinstance(runs, OrderedRuns):
+        return runs
     once = {run.run_id: run for run in runs}
     last: dict[tuple[int, int, int], int] = {}
     for run in once.values():
@@ -93,7 +102,7 @@ def in_order(runs: Sequence[RunResult]) -> tuple[RunResult, ...]:
             state = ValidityState.INVALID if run.validity.ok else run.validity.state
             run = replace(run, validity=Validity(state=state, reasons=(*run.validity.reasons, *reasons)))
         checked.append(run)
-    return tuple(
+    return OrderedRuns(
         sorted(
             checked, key=lambda run: (run.load_point, run.round, run.group, run.attempt, run.arm, run.twin, run.run_id)
         )
