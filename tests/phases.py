@@ -15,8 +15,8 @@ __all__ = ["ALONE", "PHASES", "may_hold", "phase_of"]
 
 ALONE = "alone"
 _COMPUTING = {
-    "computing-1": {"analysis", "properties"},
-    "computing-2": {"acceptance", "cli", "experiment", "interchange", "report", "spec", "store"},
+    "computing-1": {"analysis", "interchange", "properties", "spec"},
+    "computing-2": {"acceptance", "cli", "experiment", "report", "store"},
 }
 _SERVING = {
     "serving-1": {"e2e/test_bad_input.py", "e2e/test_mesh_faults.py", "load"},

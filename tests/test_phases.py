@@ -18,7 +18,7 @@ import run_tests  # noqa: E402
     ("path", "markers", "phase"),
     [
         ("analysis/test_compare.py", (), "computing-1"),
-        ("spec/test_smp.py", ("needs_shared", "parametrize"), "computing-2"),
+        ("spec/test_smp.py", ("needs_shared", "parametrize"), "computing-1"),
         ("cli/test_load.py", ("needs_native",), "serving-2"),
         ("meshes/test_binaries.py", (), "serving-2"),
         ("load/adapters/test_session.py", (), "serving-1"),
