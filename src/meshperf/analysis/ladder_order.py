@@ -143,7 +143,7 @@ def _nearest(name: str, above: Sequence[str], settings: Mapping[str, Mapping[str
 
 
 def _keeps_proxies(before: Mapping[str, str], after: Mapping[str, str]) -> bool:
-    """Whether every proxy that is there before is there after: the client's alone and the server's alone are no step."""
+    """Whether every proxy that is there before is there after: from one side alone to the other is no step."""
     return after[_PROXIES] in (before[_PROXIES], _BOTH)
 
 
