@@ -207,7 +207,8 @@ def test_no_request_goes_out_on_a_connection_that_is_too_old(serve: Serve, const
     facts = recording.connections[0]
     assert recording.phases[0].counts.ok == 50
     assert max(server.ages) < 0.15 + 0.08
-    assert facts.retired == facts.reopened
+    # Each connection may come of age once more as the load ends, and is then not opened again.
+    assert 0 <= facts.retired - facts.reopened <= 4
     assert facts.retired >= 12
     assert facts.opened + facts.reopened == len(server.requests)
 
