@@ -55,4 +55,6 @@ def measure(text: str, out: Path, *, unguarded: bool = False) -> Measured:
         raise RunFailed(f"meshperf run ended with {ended.returncode}")
     with open_bundle(bundle) as view:
         runs = [replace(run, validity=Validity(), guards=()) if unguarded else run for run in view.runs()]
+        if not runs:
+            raise RunFailed("no round counted: the bundle's excluded records say why")
         return Measured(experiment=view.experiment(), runs=runs, bundle=bundle)
