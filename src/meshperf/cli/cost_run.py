@@ -21,7 +21,7 @@ from meshperf.analysis import (
 )
 from meshperf.cli.judged_bundle import JudgedCell, judged_cells, judged_experiment, write_report
 from meshperf.cli.kept_results import KeptExperiment
-from meshperf.cli.output import consoles
+from meshperf.cli.output import page
 from meshperf.errors import ComparisonError, ExitCode, UsageError
 from meshperf.report.cost import CostReport, assemble_cost, cost_document, show_cost
 from meshperf.spec.prices import PriceList
@@ -78,13 +78,11 @@ def run_cost(
         documents = [cost_document(report) for report in reports]
         click.echo(json.dumps(documents[0] if len(documents) == 1 else documents, indent=1, allow_nan=False))
         return ExitCode.OK
-    to_show, _ = consoles()
-    with to_show.capture() as captured:
+    with page() as to_show:
         for number, report in enumerate(reports):
             if number:
                 to_show.print()
             show_cost(report, to_show)
-    click.echo(captured.get(), nl=False)
     return ExitCode.OK
 
 

@@ -12,7 +12,7 @@ import click
 
 from meshperf.analysis import METRICS, PRIMARY_FAMILY, History, HistoryEntry, comparison_from_document, history
 from meshperf.cli.judged_bundle import judged_experiment, write_report
-from meshperf.cli.output import consoles
+from meshperf.cli.output import page
 from meshperf.errors import ExitCode, UsageError
 from meshperf.report.history import assemble_history, history_document, show_history
 from meshperf.spec.records import Facts, FactValue
@@ -60,10 +60,8 @@ def run_history(
     if as_json:
         click.echo(json.dumps(history_document(found, command), indent=1, ensure_ascii=False, allow_nan=False))
     else:
-        to_show, _ = consoles()
-        with to_show.capture() as captured:
+        with page() as to_show:
             show_history(found, to_show)
-        click.echo(captured.get(), nl=False)
     return ExitCode.GATE_FAILED if fail_on_change and _worse_now(found) else ExitCode.OK
 
 

@@ -14,7 +14,7 @@ import click
 
 from meshperf.analysis import CLASSES, MarkContrast, MeshMark, Weights, compare_marks, mark, objective_rate
 from meshperf.cli.judged_bundle import JudgedCell, judged_cells, judged_experiment, write_report
-from meshperf.cli.output import consoles
+from meshperf.cli.output import page
 from meshperf.errors import ComparisonError, ExitCode, UsageError
 from meshperf.report.meshmark import assemble_meshmark, meshmark_document, show_meshmark
 from meshperf.spec.records import RunResult
@@ -60,10 +60,8 @@ def run_meshmark(
     if as_json:
         click.echo(json.dumps(meshmark_document(name, found, contrasts, command), indent=1, allow_nan=False))
     else:
-        to_show, _ = consoles()
-        with to_show.capture() as captured:
+        with page() as to_show:
             show_meshmark(name, found, contrasts, to_show)
-        click.echo(captured.get(), nl=False)
     return ExitCode.OK if any(each.value is not None for each in found) else ExitCode.NOT_COMPARABLE
 
 

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
+import click
 import platformdirs
 from rich.console import Console
 
-__all__ = ["consoles", "state_dir"]
+__all__ = ["consoles", "page", "state_dir"]
 
 _PIPED_WIDTH = 120
 
@@ -22,6 +25,15 @@ def consoles() -> tuple[Console, Console]:
     """
     width = None if sys.stdout.isatty() else _PIPED_WIDTH
     return Console(width=width, highlight=False), Console(stderr=True, highlight=False, soft_wrap=True)
+
+
+@contextmanager
+def page() -> Iterator[Console]:
+    """A console for data whose text is written to stdout at once when the block has ended; an error writes none."""
+    to_show, _ = consoles()
+    with to_show.capture() as captured:
+        yield to_show
+    click.echo(captured.get(), nl=False)
 
 
 def state_dir() -> Path:

@@ -24,7 +24,7 @@ from meshperf.analysis import (
 from meshperf.cli.judged_bundle import judged_cells, judged_experiment, write_report
 from meshperf.cli.kept_prediction import read_prediction
 from meshperf.cli.kept_results import KeptExperiment
-from meshperf.cli.output import consoles
+from meshperf.cli.output import page
 from meshperf.cli.outside_bundles import refuse_bundle
 from meshperf.cli.predict_steps import named_steps, order_of, steps_of_arm
 from meshperf.cli.predict_subject import PredictionSubject, candidate, prediction_subject
@@ -99,10 +99,8 @@ def run_predict(
     if as_json:
         click.echo(json.dumps(document, indent=1, allow_nan=False))
     else:
-        to_show, _ = consoles()
-        with to_show.capture() as captured:
+        with page() as to_show:
             show_prediction(prediction, to_show, told=told)
-        click.echo(captured.get(), nl=False)
     _tell_next(prediction, subject, out, document["sha256"])
     return ExitCode.OK
 
@@ -157,10 +155,8 @@ def run_check(
     if as_json:
         click.echo(json.dumps(document, indent=1, allow_nan=False))
         return ExitCode.OK
-    to_show, _ = consoles()
-    with to_show.capture() as captured:
+    with page() as to_show:
         show_check(prediction, checks, to_show, arm=chosen, told=told)
-    click.echo(captured.get(), nl=False)
     return ExitCode.OK
 
 
